@@ -117,7 +117,7 @@ let package = Package(
         target(
             "ShimmyHub",
             [
-                "ShimmyCore", "ShimmyJSON", "ShimmyFormats", "ShimmyModels",
+                "ShimmyCore", "ShimmyJSON", "ShimmyFormats", "ShimmyModels", "ShimmyHTTP",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -125,6 +125,12 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),
         target("ShimmyRouting", ["ShimmyCore"]),
+        target(
+            "ShimmyHTTP",
+            [
+                .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
         target("ShimmyTerminal"),
         target("ShimmyDaemon"),
         target(
@@ -134,14 +140,15 @@ let package = Package(
         target(
             "ShimmyTracing",
             [
-                "ShimmyCore", .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "Logging", package: "swift-log"),
+                "ShimmyCore", "ShimmyHTTP", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Tracing", package: "swift-distributed-tracing"),
             ]),
         target(
             "ShimmyClient",
             [
-                "ShimmyCore", "ShimmyJSON", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                "ShimmyCore", "ShimmyJSON", "ShimmyHTTP", .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
@@ -154,7 +161,7 @@ let package = Package(
         target(
             "ShimmyUpstreams",
             [
-                "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyClient", "ShimmyRouting",
+                "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyClient", "ShimmyRouting", "ShimmyHTTP",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -170,7 +177,7 @@ let package = Package(
             "ShimmyServer",
             [
                 "CInflate", "CPage", "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyAPI", "ShimmyModels", "ShimmyHub",
-                "ShimmyStorage", "ShimmyService", "ShimmyMetrics", "ShimmyAccounts", "ShimmyTracing", "ShimmyUpstreams",
+                "ShimmyStorage", "ShimmyService", "ShimmyMetrics", "ShimmyAccounts", "ShimmyTracing", "ShimmyUpstreams", "ShimmyHTTP",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -225,7 +232,7 @@ let package = Package(
         tests("ShimmyEngine", ["CSampling", "ShimmyCore"]),
         tests("ShimmyRouting", ["ShimmyCore"]),
         tests("ShimmyPrefixes", ["ShimmyCore", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
-        tests("ShimmyChat", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
+        tests("ShimmyChat", ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
         tests("ShimmyLlama", ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyChat", "ShimmyFormats", "ShimmyModels", "CLlama"]),
         tests("ShimmyAPI", ["ShimmyCore", "ShimmyJSON", "ShimmyChat"]),
         tests("ShimmyConversion", ["ShimmyJSON", "ShimmyFormats", "ShimmyModels"]),
@@ -233,7 +240,7 @@ let package = Package(
         tests(
             "ShimmyModels",
             ["ShimmyFormats", "ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
-        tests("ShimmyHub", ["ShimmyJSON"]),
+        tests("ShimmyHub", ["ShimmyJSON", "ShimmyHTTP"]),
         tests(
             "ShimmyUpstreams",
             [

@@ -4,6 +4,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
+import ShimmyHTTP
 package import ShimmyJSON
 
 /// A client of a server. Its methods throw `ClientError`. Cancelling the task cancels the request, and with it the server's work on it.
@@ -18,10 +19,9 @@ package struct ServerClient: Sendable {
     package static func with<Result>(
         _ address: ServerAddress, key: String?, encryption: ClientEncryption? = nil, _ body: (ServerClient) async throws -> Result
     ) async throws -> Result {
-        var configuration = HTTPClient.Configuration()
+        var configuration = HTTPClient.Configuration.guarded()
         configuration.timeout = .init(connect: .seconds(5))
         configuration.redirectConfiguration = .disallow
-        configuration.httpVersion = .http1Only
         // A refused connection is final: do not retry it.
         configuration.connectionPool.retryConnectionEstablishment = false
         if let encryption { configuration.tlsConfiguration = try encryption.configuration() }

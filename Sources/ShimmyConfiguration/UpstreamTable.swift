@@ -45,6 +45,12 @@ package struct UpstreamTable: Sendable, Equatable {
         "health", "health_interval", "max_concurrency", "headers", "tls_ca", "fields",
     ]
     private static let mostHeaders = 50
+    /// Headers that determine how a request is sent, and what the other server sends.
+    private static let ownHeaders: Set<String> = [
+        "host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect", "accept-encoding",
+    ]
+    /// Fields that each request needs as they are.
+    private static let ownFields: Set<String> = ["messages", "prompt", "model", "stream"]
     private static let priorities = -1000...1000
     private static let seconds = 0.1...86_400.0
 
@@ -87,12 +93,38 @@ package struct UpstreamTable: Sendable, Equatable {
 
     private static func url(_ value: JSON) -> String? {
         guard var text = value.stringValue, text.utf8.count <= 2048, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return nil }
-        if text.hasPrefix("unix:") { return text.count > "unix:".count ? text : nil }
+        if text.hasPrefix("unix:") {
+            // The path may follow two slashes.
+            let path = text.dropFirst(text.hasPrefix("unix:///") ? "unix://".count : "unix:".count)
+            return path.hasPrefix("/") && !path.hasPrefix("//") && path.count > 1 ? text : nil
+        }
         guard let scheme = ["http://", "https://"].first(where: text.hasPrefix) else { return nil }
         while text.last == "/" { text.removeLast() }
         if text.hasSuffix("/v1") { text.removeLast("/v1".count) }
         let rest = text.dropFirst(scheme.count)
-        return rest.isEmpty || rest.hasPrefix("/") || rest.contains(where: { "@?#".contains($0) }) ? nil : text
+        return isAuthority(rest.prefix { $0 != "/" }) && !rest.contains(where: { "@?#".contains($0) }) ? text : nil
+    }
+
+    /// Returns whether a text is a host name or an IP address, an IPv6 address in brackets, with or without a port.
+    private static func isAuthority(_ text: Substring) -> Bool {
+        var host = text
+        var port: Substring?
+        if text.first == "[" {
+            guard let close = text.firstIndex(of: "]") else { return false }
+            let after = text[text.index(after: close)...]
+            guard after.isEmpty || after.first == ":" else { return false }
+            host = text[..<close].dropFirst()
+            port = after.isEmpty ? nil : after.dropFirst()
+            guard host.contains(":"), host.allSatisfy({ $0.isHexDigit || $0 == ":" || $0 == "." }) else { return false }
+        } else {
+            if let colon = text.firstIndex(of: ":") {
+                host = text[..<colon]
+                port = text[text.index(after: colon)...]
+            }
+            guard !host.isEmpty, host.allSatisfy({ $0.isLetter || $0.isNumber || "-._".contains($0) }) else { return false }
+        }
+        guard let port else { return true }
+        return port.allSatisfy(\.isNumber) && Int(port).map { (1...65_535).contains($0) } ?? false
     }
 
     private static func key(_ reader: inout TableReader, _ paths: PathBase) -> KeySource? {
@@ -134,6 +166,10 @@ package struct UpstreamTable: Sendable, Equatable {
                 reader.report("headers", "'\(name)' is not the name of a header, or its value is not a string of visible ASCII characters.")
                 continue
             }
+            if ownHeaders.contains(name.lowercased()) {
+                reader.report("headers", "the server sets the header '\(name)' itself.")
+                continue
+            }
             headers[name] = value
         }
         if headers.count > mostHeaders { reader.report("headers", "an upstream has at most \(mostHeaders) headers.") }
@@ -155,6 +191,9 @@ package struct UpstreamTable: Sendable, Equatable {
         if let add = object["add"] {
             if add.objectValue == nil { reader.report("fields", "add must be a table of fields and values.") }
             addedFields = add.objectValue ?? [:]
+        }
+        for name in droppedFields + addedFields.keys where Self.ownFields.contains(name) {
+            reader.report("fields", "the server needs the field '\(name)' as it is, so it cannot be dropped or added.")
         }
     }
 }

@@ -3,6 +3,7 @@ import Foundation
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import ShimmyHTTP
 import ShimmyJSON
 
 /// A client of the hub's API: it lists a repository's files and fetches their bytes.
@@ -24,10 +25,9 @@ package struct HubClient: Sendable {
     package static func withHTTP<Result>(
         endpoint: HubEndpoint, stall: Double = 30, _ body: (HubClient) async throws -> Result
     ) async throws -> Result {
-        var configuration = HTTPClient.Configuration()
+        var configuration = HTTPClient.Configuration.guarded()
         configuration.redirectConfiguration = .follow(max: 5, allowCycles: false)
         configuration.timeout = .init(connect: .seconds(15), read: .milliseconds(Int64(stall * 1000)))
-        configuration.httpVersion = .http1Only  // parallel ranges need separate connections
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 16
         let http = HTTPClient(configuration: configuration)
         do {

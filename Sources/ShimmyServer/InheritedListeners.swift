@@ -8,7 +8,7 @@ import NIOHTTP1
 import NIOPosix
 import ServiceLifecycle
 import ShimmyCore
-import ShimmyHub
+import ShimmyHTTP
 
 /// The listeners at sockets that the process was started with. They replace all other addresses. Hummingbird's own server binds every socket itself,
 /// so this type accepts the connections and passes them to the same handlers.

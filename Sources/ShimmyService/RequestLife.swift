@@ -1,3 +1,4 @@
+package import ShimmyAPI
 package import ShimmyAccounts
 import ShimmyChat
 import ShimmyCore
@@ -42,7 +43,7 @@ package final class RequestLife: Sendable {
         package fileprivate(set) var answered: ContinuousClock.Instant?
         /// The operation of the answer; nil if the request has none.
         package fileprivate(set) var operation: AnswerLife.Operation?
-        /// The code of the error that ended the answer; nil for none.
+        /// The code of the error that refused the request or ended the answer; nil for none.
         package fileprivate(set) var errorCode: String?
         /// The status of the response; nil if there is none, for example because the client disconnected before.
         package fileprivate(set) var status: Int?
@@ -99,6 +100,9 @@ package final class RequestLife: Sendable {
     /// Notes the status of the response, unless the client disconnected before and gets none.
     package func note(status: Int) { state.withLock { $0.facts.status = $0.hasDisconnected ? nil : status } }
 
+    /// Notes the error of the response, unless an answer ended with one before.
+    package func note(_ error: APIError) { state.withLock { $0.facts.errorCode = $0.facts.errorCode ?? error.code ?? error.type } }
+
     package func note(promptTokens: Int) { state.withLock { $0.facts.promptTokens = promptTokens } }
 
     /// - name: the name of the key; nil if it has none.
@@ -145,7 +149,7 @@ extension RequestLife.Facts {
         firstPart = life.firstPart
         answered = life.ended
         operation = life.operation
-        errorCode = life.errorCode
+        errorCode = life.errorCode ?? errorCode
         end = life.end
     }
 }

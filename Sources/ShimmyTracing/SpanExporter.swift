@@ -3,6 +3,7 @@ package import Logging
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import ShimmyHTTP
 import Synchronization
 
 /// Sends the spans of a queue to a collector, in the background.
@@ -37,10 +38,9 @@ package final class SpanExporter: Sendable {
         self.version = version
         self.logger = logger
         resource = settings.resource(version: version)
-        var configuration = HTTPClient.Configuration()
+        var configuration = HTTPClient.Configuration.guarded()
         configuration.redirectConfiguration = .disallow
         configuration.timeout = .init(connect: .seconds(5), read: .seconds(30))
-        configuration.httpVersion = .http1Only
         // An export is not part of a trace.
         configuration.tracing.tracer = nil
         http = HTTPClient(configuration: configuration)

@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import NIOCore
 import NIOPosix
+import ShimmyHTTP
 import Synchronization
 
 /// The HTTP client of all upstreams. It keeps connections open between requests.
@@ -41,10 +42,9 @@ package final class UpstreamClient: Sendable {
     }
 
     private static func make(connectMilliseconds: Int) -> HTTPClient {
-        var configuration = HTTPClient.Configuration()
+        var configuration = HTTPClient.Configuration.guarded()
         configuration.timeout = .init(connect: .milliseconds(Int64(connectMilliseconds)))
         configuration.redirectConfiguration = .disallow
-        configuration.httpVersion = .http1Only
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = UpstreamLimits.connections
         // Another replica is tried instead.
         configuration.connectionPool.retryConnectionEstablishment = false

@@ -77,7 +77,7 @@ package struct UpstreamEndpoint: Sendable {
 
     /// Sends a request and returns the response as JSON. Throws for each status except 200.
     func json(
-        _ path: String, _ body: JSON? = nil, context: UpstreamContext = UpstreamContext(), within seconds: Double = UpstreamLimits.shortSeconds
+        _ path: String, _ body: JSON? = nil, context: UpstreamContext = UpstreamContext(), within seconds: Double? = nil
     ) async throws -> JSON {
         let bytes = try await bytes(path, body, context: context, within: seconds)
         do {
@@ -89,11 +89,11 @@ package struct UpstreamEndpoint: Sendable {
 
     /// Sends a request and returns the bytes of the response. Throws for each status except 200.
     func bytes(
-        _ path: String, _ body: JSON? = nil, context: UpstreamContext = UpstreamContext(), within seconds: Double = UpstreamLimits.shortSeconds
+        _ path: String, _ body: JSON? = nil, context: UpstreamContext = UpstreamContext(), within seconds: Double? = nil
     ) async throws -> [UInt8] {
         var sent: [UInt8]?
         if let body { sent = try await WireJSON.serialized(body) }
-        let group = try start([try request(path, sent, context: context)], times(total: seconds))
+        let group = try start([try request(path, sent, context: context)], times(total: seconds ?? settings.shortSeconds))
         defer { group.cancel() }
         let response = try await WholeResponse.read(0, of: group, upstream: settings.name)
         guard response.status == 200 else {

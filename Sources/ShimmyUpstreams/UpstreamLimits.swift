@@ -18,6 +18,8 @@ package enum UpstreamLimits {
     static let jsonValues = 8_000_000
     /// Tool calls of a choice.
     package static let calls = 1_024
+    /// Bytes of the arguments of a choice's calls that wait for an earlier call, or for the name of their own.
+    package static let heldArguments = 4 << 20
     /// Bytes of a name or an id.
     static let nameBytes = 1_024
     /// Alternatives of a token with log probabilities.
@@ -41,7 +43,7 @@ package enum UpstreamLimits {
     /// Seconds for a health check, and for each request that finds out the kind of an upstream.
     package static let checkSeconds = 10.0
     /// Seconds for a list of models, and for tokens.
-    static let shortSeconds = 30.0
+    package static let shortSeconds = 30.0
     /// The max seconds that an upstream may ask to wait.
     static let retrySeconds = 86_400
     /// Connections to a host that are open at the same time.

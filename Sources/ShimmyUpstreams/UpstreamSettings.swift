@@ -27,6 +27,10 @@ package struct UpstreamSettings: Sendable, Equatable {
     package var healthPath: String?
     /// The seconds between two health checks.
     package var healthSeconds = 5.0
+    /// The max seconds of a health check, and of each request that finds out the program.
+    package var checkSeconds = UpstreamLimits.checkSeconds
+    /// The max seconds of a list of models, and of counting tokens.
+    package var shortSeconds = UpstreamLimits.shortSeconds
     /// The max requests at the same time; nil for no limit.
     package var maxConcurrency: Int?
     /// Headers to send with each request.

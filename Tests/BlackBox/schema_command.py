@@ -14,7 +14,7 @@ def ask(schema, documents: list, tmp_path: Path, *flags: str) -> tuple[list[bool
     path.write_text("".join(json.dumps(document, ensure_ascii=False) + "\n" for document in documents))
     run = subprocess.run([BINARY, "schema", "--documents", str(path), *flags], input=json.dumps(schema), capture_output=True, text=True, timeout=60)
     if run.returncode == 1:
-        assert run.stderr.startswith("error: The schema cannot be enforced: "), run.stderr
+        assert run.stderr.startswith("Error: The schema cannot be enforced: "), run.stderr
         return [], [run.stderr.split("enforced: ", 1)[1].strip()]
     assert run.returncode == 0, run.stderr
     notes = [line.split("Not enforced: ", 1)[1] for line in run.stderr.splitlines()]

@@ -33,8 +33,8 @@ def drawn() -> dict[str, set[str]]:
         users, used = (part.strip() for part in line.split("──►"))
         for user in users.split(", "):
             graph[user] = set() if used == "none" or used.startswith("only") else set(used.split(", "))
-    everything = "all Swift targets below except ShimmyRouting"
-    swift = {name for name in graph if name.startswith("Shimmy")} - COMMON - {"ShimmyRouting"}
+    everything = "all Swift targets below except ShimmyRouting and ShimmyHTTP"
+    swift = {name for name in graph if name.startswith("Shimmy")} - COMMON - {"ShimmyRouting", "ShimmyHTTP"}
     return {user: used - {everything} | (swift if everything in used else set()) for user, used in graph.items()}
 
 

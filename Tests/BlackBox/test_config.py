@@ -83,6 +83,16 @@ def test_check_reports_a_base_that_is_not_there(place):
     assert run(place.home, "list").returncode == 0
 
 
+def test_check_reports_variables_that_are_not_set(place):
+    place('[upstream.gpu]\nurl = "http://127.0.0.1:9"\napi_key_env = "GPU_KEY_ABSENT"\n[key.ann]\nkey_env = "ANN_KEY_ABSENT"\n')
+    result = run(place.home, "config", "check")
+    assert result.returncode == 1
+    assert result.stdout.splitlines() == [
+        f"{place.path}:3: upstream.gpu.api_key_env: the environment variable GPU_KEY_ABSENT is not set to a key here. A server needs it to start.",
+        f"{place.path}:5: key.ann.key_env: the environment variable ANN_KEY_ABSENT is not set to a key here. A server needs it to start.",
+    ]
+
+
 def test_nothing_begins_with_a_broken_file(place):
     place("[engine]\nctx_size = 0\n")
     for command in (["serve", "--port", "auto"], ["list"]):

@@ -9,7 +9,7 @@ import pytest
 
 from ollama_store import ollama_model
 from running import Stream, assert_whole, logged, rendered
-from server import MODEL, MODEL_FILE, Server, put_model, wait_until
+from server import MODEL, MODEL_FILE, Server, put_model, run, wait_until
 
 
 def test_a_changed_file_is_taken_and_no_stream_is_dropped(place):
@@ -74,6 +74,18 @@ def test_a_broken_file_changes_nothing(place):
         place(f'[model."{MODEL}"]\nsystem = "You are Bob."\n')
         wait_until(lambda: logged(server, "configuration reloaded"), "a reload")
         assert "You are Bob." in rendered(server, MODEL, ("user", "Hi"))
+
+
+def test_refused_upstreams_are_named(place):
+    place("[limits]\nmax_requests = 7\n")
+    with Server(place.home) as server:
+        place('[upstream.gpu]\nurl = "http://127.0.0.1:9"\napi_key_env = "GPU_KEY_ABSENT"\n')
+        wait_until(lambda: logged(server, "upstreams not reloaded"), "a refusal")
+        assert "GPU_KEY_ABSENT is not set" in server.request("GET", "/admin/upstreams").json["problem"]
+        shown = run(place.home, "upstreams", "--host", f"127.0.0.1:{server.port}")
+        assert shown.returncode == 0 and "GPU_KEY_ABSENT is not set" in shown.stderr, shown.stderr
+        place("[limits]\nmax_requests = 8\n")
+        wait_until(lambda: server.request("GET", "/admin/upstreams").json["problem"] is None, "a reload")
 
 
 def test_keys_cannot_be_taken_away_from_a_server_for_others(place):

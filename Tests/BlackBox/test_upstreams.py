@@ -226,7 +226,9 @@ def test_the_upstream_gets_the_sampling_that_the_request_sets(broken, faulty):
     (lambda handler: handler.send(b"data: {\"choices\": [\n\n"), 502, "upstream_unreadable"),
     (lambda handler: handler.reset(), 502, "upstream_interrupted"),
     (lambda handler: handler.send(b""), 502, "upstream_interrupted"),
-], ids=["500", "401", "429", "html", "garbage", "reset", "empty"])
+    (lambda handler: handler.answer(200, b"<html></html>", {"content-type": "text/html"}), 502, "upstream_unreadable"),
+    (lambda handler: handler.send(chunk("m", {}, "content_filter")), 400, "content_filter"),
+], ids=["500", "401", "429", "html", "garbage", "reset", "empty", "page", "filter"])
 @pytest.mark.parametrize("streams", [False, True])
 def test_each_fault_has_its_error(broken, faulty, fault, status, code, streams):
     faulty.fault = fault
@@ -441,3 +443,14 @@ def test_mistakes_in_the_file_are_reported_with_lines_and_without_keys(tmp_path)
     assert checked.returncode == 1 and "hid" not in checked.stdout
     for part in (":2: upstream.a.url", ":3: upstream.a.wieght", "weight", ":4: upstream.b", ":5: upstream.b.api_key"):
         assert part in checked.stdout, checked.stdout
+
+
+def test_unusable_addresses_headers_and_fields_are_reported_with_lines(tmp_path):
+    tables = (
+        '[upstream."a"]', 'url = "http://h:99999"', '[upstream."b"]', 'url = "http://[::1"', '[upstream."c"]', 'url = "http://[::1]:80/v1"',
+        'headers = { Host = "x", "Content-Length" = "5" }', 'fields = { drop = ["messages"], add = { stream = false } }')
+    checked = run(front_home(tmp_path, *tables), "config", "check")
+    assert checked.returncode == 1
+    for part in (":2: upstream.a.url", ":4: upstream.b.url", ":7: upstream.c.headers", ":8: upstream.c.fields", "Host", "Content-Length", "messages"):
+        assert part in checked.stdout, checked.stdout
+    assert ":6:" not in checked.stdout and "'stream'" in checked.stdout

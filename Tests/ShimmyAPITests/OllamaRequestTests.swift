@@ -275,6 +275,7 @@ import Testing
         let generate = try generate(#""context": [9999]"#)
         #expect(generate.error(.contextExceeded(prompt: 9, requested: nil, context: 4)).param == "prompt")
         #expect(generate.error(.unknownPromptToken(prompt: 0, 9999)).param == "context")
+        #expect(generate.error(.unknownPromptToken(prompt: 0, -1)).message == "Invalid 'context': the model has no token -1.")
     }
 
     @Test func fieldsWithoutEffectAreReported() throws {

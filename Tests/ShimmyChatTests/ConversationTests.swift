@@ -1,4 +1,5 @@
 import ShimmyChat
+import ShimmyGrammar
 import ShimmyJSON
 import Testing
 
@@ -16,6 +17,15 @@ import Testing
     private func result(_ id: String?, _ text: String = "r") -> ChatMessage { ChatMessage(role: .tool, content: [.text(text)], toolCallID: id) }
 
     private func ids(_ messages: [ChatMessage]) throws -> [String?] { try messages.withOrderedToolResults().map(\.toolCallID) }
+
+    @Test func anAnswersSchemaWithoutTypeDescribesWhatItsKeywordsAreAbout() throws {
+        let schema: JSON = ["properties": ["a": ["type": "integer"]], "required": ["a"]]
+        let conversation = Conversation(messages: [ChatMessage(.user, "Hi")], responseSchema: schema)
+        let expected = try SchemaGrammar(schema, prefix: "answer_", mode: .lenient, types: .ofKeywords).grammar
+        let other = try SchemaGrammar(schema, prefix: "answer_", mode: .lenient).grammar
+        let held = try HeldSchemas(conversation)
+        #expect(held.answer == expected && held.answer != other)
+    }
 
     @Test func resultsComeInTheOrderOfTheirCalls() throws {
         let messages = [ChatMessage(.user, "Hi"), calls("a", "b", "c"), result("c"), result("a"), result("b"), ChatMessage(.user, "And?")]

@@ -58,7 +58,7 @@ import Testing
         ("url = \"http://a\"\nweight = 0", "weight"), ("url = \"http://a\"\ntimeout = 0", "timeout"),
         ("url = \"http://a\"\nmax_concurrency = 0", "max_concurrency"), ("url = \"http://a\"\nhealth = \"x\"", "health"),
         ("url = \"http://a\"\nheaders = { \"a b\" = \"c\" }", "headers"), ("url = \"http://a\"\nfields = { keep = [] }", "fields"),
-        ("url = \"http://a\"\nfields = { drop = [1] }", "drop"), ("url = \"http://a\"\nmodel = []", "no such key"),
+        ("url = \"http://a\"\nfields = { drop = [1] }", "drop"), ("url = \"http://a\"\ncolour = 1", "no such key"),
     ])
     func everyMistakeIsTold(lines: String, problem: String) throws {
         let problems = read("[upstream.a]\n" + lines).problems.map(\.description)

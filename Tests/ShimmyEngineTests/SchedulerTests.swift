@@ -158,7 +158,7 @@ import Testing
     }
 
     @Test(arguments: [true, false]) func theYoungestIsPausedAndGoesOnWithTheSameTokens(canRewind: Bool) {
-        // The scheduler first expects each sequence to grow by 64 tokens: four fit at first, but not later.
+        // The scheduler first reserves about 64 tokens of growth for each sequence: four fit at first, but not later.
         let drive = EngineDrive(cells: 330, slots: 6, canRewind: canRewind)
         for id in 1...4 { drive.submit(UInt64(id), Array(Token(id * 1000)..<Token(id * 1000 + 6)), maximumTokens: 200) }
         // The oldest sequence never waits: it takes one step for its prompt, and one for each token.
@@ -166,6 +166,27 @@ import Testing
         #expect(drive.finished[1] != nil)
         #expect(drive.runToEnd(atMost: 5000) && drive.isConsistent && drive.scheduler.counters.preemptions > 0)
         for id in 1...4 { #expect(drive.generated[UInt64(id)] == Array(Token(id * 1000 + 6)..<Token(id * 1000 + 206))) }
+    }
+
+    @Test func aLongAnswerDoesNotBlockAShortRequest() {
+        let drive = EngineDrive(cells: 820, slots: 4)
+        drive.submit(1, [1000, 1001], maximumTokens: 800)
+        // The answer has more tokens than cells are free, so there is no room to double it.
+        for _ in 0..<490 { drive.step() }
+        #expect(drive.generated[1]?.count == 490)
+        drive.submit(2, Array(100..<130), maximumTokens: 5)
+        #expect(drive.step().shape[2] == 15)
+        #expect(drive.runToEnd(atMost: 1000) && drive.isConsistent)
+        #expect(drive.generated[1]?.count == 800 && drive.generated[2]?.count == 5)
+        #expect(drive.scheduler.counters.preemptions == 0)
+    }
+
+    @Test func preemptedSequencesResumeOnlyWhenThereIsRoom() {
+        let drive = EngineDrive(cells: 330, slots: 6)
+        for id in 1...4 { drive.submit(UInt64(id), Array(Token(id * 1000)..<Token(id * 1000 + 6)), maximumTokens: 200) }
+        #expect(drive.runToEnd(atMost: 5000) && drive.isConsistent)
+        // All but the oldest are preempted once, and seldom again.
+        #expect((3...8).contains(drive.scheduler.counters.preemptions))
     }
 
     @Test func whatIsSharedAgainAndAgainIsEvictedLast() {

@@ -1,3 +1,4 @@
+import ShimmyHTTP
 import ShimmyHub
 import Synchronization
 import Testing

@@ -28,11 +28,12 @@ import Testing
     /// Returns a manager whose models take 100 bytes of memory each.
     private static func manager(
         _ loads: Loads, budget: Int = 200, gated: Bool = false, keepAlive: KeepAlive = .forever, settings: ModelSettings = ModelSettings(),
-        grammarBytes: Int = 0, now: @escaping @Sendable () -> Double = { 0 }
+        grammarBytes: Int = 0, logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+        now: @escaping @Sendable () -> Double = { 0 }
     ) -> ModelManager {
         let records = ["a", "b", "c", "broken", "large"].map { record($0) } + [record("lora", kind: .adapter), record("cut", problem: "it is cut")]
         return ModelManager(
-            limits: .init(budget: budget), keepAlive: keepAlive, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: now,
+            limits: .init(budget: budget), keepAlive: keepAlive, logger: logger, now: now,
             scan: { ModelCatalog(records: records) }, settings: { _ in settings },
             estimate: { record, _ in MemoryUse(weights: record.id == "large" ? 1000 : 100) }
         ) { record, _, progress in
@@ -167,6 +168,19 @@ import Testing
         let loaded = try await second.value
         #expect(wasThere && loaded == "a", "whoever comes later has it loaded anew")
         #expect(loads.started.withLock { $0 } == ["a", "a"])
+    }
+
+    @Test func aStoppedPreloadIsNotAnError() async throws {
+        let (loads, record) = (Loads(), LevelRecord())
+        let manager = Self.manager(loads, gated: true, logger: Logger(label: "test") { _ in LevelRecorder(record: record) })
+        let preload = Task { await manager.preload("a") }
+        while !manager.isLoading { await Task.yield() }
+        let unloading = Task { try await manager.unload("a") }
+        await preload.value
+        loads.open.finish()
+        let wasThere = try await unloading.value
+        let levels = record.levels.withLock { $0 }
+        #expect(wasThere && levels.contains(.info) && !levels.contains(.error))
     }
 
     @Test func settingsPinAndPreload() async throws {

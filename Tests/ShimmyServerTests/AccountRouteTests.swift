@@ -44,6 +44,7 @@ import Testing
         server.configuration = ServerConfiguration(
             access: .init(keys: [known("ann", .user, limits), known("admin", .admin, .init())], trustsUserHeaders: trustsUserHeaders))
         server.configuration.accounts = accounts
+        server.configuration.loadSilence = .seconds(3600)
         return server
     }
 

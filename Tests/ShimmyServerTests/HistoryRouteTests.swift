@@ -67,6 +67,7 @@ import Testing
         let records = try await server.send("GET", "/admin/requests").json["data"]?.arrayValue ?? []
         #expect(records.compactMap { $0["endpoint"]?.stringValue } == ["/v1/chat/completions", "/v1/nothing"])
         #expect(records.allSatisfy { $0["end"] == "error" })
+        #expect(records.last?["error"] == "unknown_url" && records.first?["error"]?.stringValue != nil)
     }
 
     @Test func pagesFollowEachOther() async throws {
@@ -77,6 +78,10 @@ import Testing
         #expect(first["has_more"] == true && first["data"]?.arrayValue?.compactMap { $0["id"]?.stringValue } == ["r5", "r4"])
         let second = try await server.send("GET", "/admin/requests?limit=3&before=\(last)").json
         #expect(second["has_more"] == false && second["data"]?.arrayValue?.compactMap { $0["id"]?.stringValue } == ["r3", "r2", "r1"])
+        let huge = try await server.send("GET", "/admin/requests?before=99999999999999999999").json["error"]
+        #expect(huge?["code"] == "integer_above_max_value" && huge?["message"]?.stringValue?.contains("<= \(Int.max)") == true)
+        let small = try await server.send("GET", "/admin/requests?before=-99999999999999999999").json["error"]
+        #expect(small?["code"] == "integer_below_min_value" && small?["message"]?.stringValue?.contains(">= 1,") == true)
         for query in ["limit=0", "limit=501", "limit=x", "before=0", "after=1"] {
             let answer = try await server.send("GET", "/admin/requests?" + query)
             #expect(answer.status == 400, "\(query)")

@@ -149,6 +149,65 @@ import Testing
         _ = try read(calls.dropLast() + [chunk("{}", reason: "tool_calls")])
     }
 
+    /// The parts of calls may come mixed; the events of a call come together.
+    @Test func mixedCallsComeOneAfterTheOther() throws {
+        let events = try read([
+            chunk(#"{"tool_calls":[{"index":0,"id":"c1","function":{"name":"f"}},{"index":1,"id":"c2","function":{"name":"g"}}]}"#),
+            chunk(#"{"tool_calls":[{"index":1,"function":{"arguments":"{}"}}]}"#),
+            chunk(#"{"tool_calls":[{"index":0,"function":{"arguments":"{\"a\":"}}]}"#),
+            chunk(#"{"tool_calls":[{"index":0,"function":{"arguments":"1}"}}]}"#), chunk("{}", reason: "tool_calls"),
+        ])
+        #expect(events == callEvents)
+    }
+
+    @Test func mixedArgumentsAreBounded() throws {
+        let half = String(repeating: "a", count: UpstreamLimits.heldArguments / 2 + 1)
+        let part = chunk(#"{"tool_calls":[{"index":1,"function":{"arguments":"\#(half)"}}]}"#)
+        let names = #"{"tool_calls":[{"index":0,"function":{"name":"f"}},{"index":1,"function":{"name":"g"}}]}"#
+        #expect(throws: UpstreamFailure.self) { try read([chunk(names), part, part]) }
+    }
+
+    @Test(arguments: [#""index":1,"#, ""])
+    func aSecondCallWithTheSameIDGetsAnother(index: String) throws {
+        let events = try read([
+            chunk(#"{"tool_calls":[{"index":0,"id":"c1","function":{"name":"f","arguments":"{}"}}]}"#),
+            chunk(#"{"tool_calls":[{\#(index)"id":"c1","function":{"name":"g","arguments":"{}"}}]}"#), chunk("{}", reason: "tool_calls"),
+        ])
+        #expect(
+            events == [
+                .delta(choice: 0, .call(index: 0, id: "c1", name: "f")), .delta(choice: 0, .arguments(index: 0, "{}")),
+                .delta(choice: 0, .call(index: 1, id: nil, name: "g")), .delta(choice: 0, .arguments(index: 1, "{}")),
+                .finished(choice: 0, .toolCalls),
+            ])
+    }
+
+    // MARK: Ends
+
+    @Test func aContentFilterIsAnError() throws {
+        var chunks = ChatChunks(upstream: "box", choices: 1)
+        let text = try JSON.parse(chunk(#"{"content":"a"}"#))
+        let end = try JSON.parse(chunk("{}", reason: "content_filter"))
+        let first = try chunks.push(text)
+        #expect(first == [.delta(choice: 0, .content("a"))])
+        let error = #expect(throws: UpstreamFailure.self) { try chunks.push(end) }
+        #expect(error?.reason == .refused(status: 400, param: nil, code: "content_filter"))
+    }
+
+    @Test func anUnknownReasonIsAStop() throws {
+        let events = try read([chunk(#"{"content":"a"}"#), chunk("{}", reason: "new")])
+        #expect(events == [.delta(choice: 0, .content("a")), .finished(choice: 0, .stop)])
+    }
+
+    @Test(arguments: 1...4)
+    func aStreamMayBeginWithAByteOrderMark(size: Int) throws {
+        let bytes: [UInt8] = [0xEF, 0xBB, 0xBF] + Array(shortAnswer.utf8)
+        let pieces = stride(from: 0, to: bytes.count, by: size).map { Array(bytes[$0..<min($0 + size, bytes.count)]) }
+        var chunks = ChatChunks(upstream: "box", choices: 1)
+        let events = try read(pieces, &chunks)
+        #expect(events == Array(shortEvents.dropLast()))
+        #expect(chunks.usage?.promptTokens == 5)
+    }
+
     // MARK: Texts
 
     @Test func stopStringsCutTheContent() throws {

@@ -145,6 +145,16 @@ import Testing
         #expect(failure.reason == .noReplica(["a: a is down"], retryAfter: nil) && a.requests == 0)
     }
 
+    @Test func aListOfModelsAloneMakesNoUpstreamHealthy() async {
+        let a = ScriptedPeer("a")
+        a.failHealth()
+        let fleet = await fleet([a])
+        for _ in 0..<3 {
+            #expect(fleet.statuses.map(\.isHealthy) == [false])
+            await fleet.refresh()
+        }
+    }
+
     @Test func aModelHasTheRolesOfItsUpstream() async throws {
         let fleet = await fleet([ScriptedPeer("a")])
         let backend = try #require(fleet.backend("m"))

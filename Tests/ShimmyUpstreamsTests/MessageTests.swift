@@ -83,6 +83,20 @@ import Testing
         }
     }
 
+    @Test func anEndedMessageNeedsNoMark() throws {
+        var chunks = MessageChunks(upstream: "box")
+        for event in Self.events.dropLast() { _ = try chunks.push(event) }
+        _ = try chunks.end(isMarked: true)
+        #expect(chunks.isDone)
+    }
+
+    @Test func aRefusalIsAnError() throws {
+        var chunks = MessageChunks(upstream: "box")
+        let end: JSON = ["type": "message_delta", "delta": ["stop_reason": "refusal"]]
+        let error = #expect(throws: UpstreamFailure.self) { try chunks.push(end) }
+        #expect(error?.reason == .refused(status: 400, param: nil, code: "content_filter"))
+    }
+
     @Test func errorsAndStrangeEvents() throws {
         let overloaded: JSON = ["type": "error", "error": ["type": "overloaded_error", "message": "busy"]]
         var chunks = MessageChunks(upstream: "box")

@@ -8,6 +8,7 @@ final class ScriptedPeer: UpstreamPeer {
     private struct State {
         var models: [UpstreamModel]
         var checkFailure: UpstreamFailure?
+        var isHealthy = true
         var failures: [UpstreamFailure] = []
         var breaks = false
         var contexts: [UpstreamContext] = []
@@ -39,13 +40,17 @@ final class ScriptedPeer: UpstreamPeer {
     func breakAnswers() { state.withLock { $0.breaks = true } }
 
     func models() async throws -> [UpstreamModel] {
-        try await check()
+        if let failure = state.withLock({ $0.checkFailure }) { throw failure }
         return state.withLock { $0.models }
     }
 
     func check() async throws {
         if let failure = state.withLock({ $0.checkFailure }) { throw failure }
+        if !state.withLock({ $0.isHealthy }) { throw UpstreamFailure(name, .unreachable, "\(name) is not healthy") }
     }
+
+    /// Makes the health checks fail, but not the lists of models.
+    func failHealth() { state.withLock { $0.isHealthy = false } }
 
     func failChecks() {
         let failure = UpstreamFailure(name, .unreachable, "\(name) is down")

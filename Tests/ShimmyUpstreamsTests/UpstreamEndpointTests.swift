@@ -55,7 +55,68 @@ import Testing
         }
     }
 
+    @Test func aStreamWithoutAMarkIsCompleteAtItsEnd() async throws {
+        let text = String(shortAnswer.dropLast("data: [DONE]\n\n".count))
+        try await ScriptedUpstream.with(script: { _, _ in .stream(text) }) { endpoint, _ in
+            let events = try await read(try await endpoint.answer())
+            #expect(events == shortEvents)
+        }
+        // Without a length, the end may be a lost connection.
+        let bytes = Array(("HTTP/1.1 200 X\r\ncontent-type: text/event-stream\r\n\r\n" + text).utf8)
+        try await ScriptedUpstream.with(script: { _, _ in ScriptedUpstream.Reply(bytes: bytes, closes: true) }) { endpoint, _ in
+            let found = try await failure { _ = try await read(try await endpoint.answer()) }
+            #expect(found?.reason == .interrupted)
+        }
+    }
+
     // MARK: Failures
+
+    @Test(
+        arguments: [
+            ("text/html", "<html>"), ("application/json", "<html>"), ("application/json", "{}"), ("text/plain", "hello"), ("image/png", ""),
+        ] as [(String, String)])
+    func anAnswerThatIsNoStreamIsUnreadable(type: String, body: String) async throws {
+        let head = "HTTP/1.1 200 X\r\ncontent-type: \(type); charset=utf-8\r\ncontent-length: \(body.utf8.count)\r\n\r\n"
+        let bytes = Array((head + body).utf8)
+        try await ScriptedUpstream.with(script: { _, _ in ScriptedUpstream.Reply(bytes: bytes) }) { endpoint, _ in
+            let found = try await failure { _ = try await read(try await endpoint.answer()) }
+            #expect(found?.reason == .unreadable)
+            #expect(found?.message.hasSuffix("; check its address") == true)
+        }
+    }
+
+    @Test(arguments: [
+        " <!DOCTYPE html><p>no", "<html>", "{\"error\": {\"message\": \"" + String(repeating: "x", count: 100_000) + "\"}}", "{\"error\": [{",
+        "{\"error\": \"<html>no</html>\"}",
+    ])
+    func pagesAndPartsOfJSONAreNotMessages(body: String) async throws {
+        try await ScriptedUpstream.with(script: { _, _ in .text(body, status: 400) }) { endpoint, _ in
+            let found = try await failure { _ = try await endpoint.answer() }
+            #expect(found?.reason == .refused(status: 400, param: nil, code: nil))
+            #expect(found?.message.hasSuffix("answered with status 400") == true)
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", 0), ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400), ("1e300", 86_400), ("soon", nil),
+        ] as [(String, Int?)])
+    func aRetryMayHaveADate(text: String, seconds: Int?) async throws {
+        let reply = ScriptedUpstream.Reply.text("", status: 429, headers: "retry-after: \(text)\r\n")
+        try await ScriptedUpstream.with(script: { _, _ in reply }) { endpoint, _ in
+            let found = try await failure { _ = try await endpoint.answer() }
+            #expect(found?.reason == .busy(retryAfter: seconds))
+        }
+    }
+
+    @Test(arguments: ["000", "001", "099", "100", "199", "1000", "-1", "abc", ""])
+    func anAnswerWithABadStatusIsUnreadable(status: String) async throws {
+        let bytes = Array("HTTP/1.1 \(status) X\r\ncontent-type: text/plain\r\ncontent-length: 5\r\n\r\nweird".utf8)
+        try await ScriptedUpstream.with(script: { _, _ in ScriptedUpstream.Reply(bytes: bytes, closes: true) }) { endpoint, _ in
+            let found = try await failure { _ = try await endpoint.answer() }
+            #expect(found?.reason == .unreadable || found?.reason == .interrupted)
+        }
+    }
 
     @Test func statusesBecomeFailures() async throws {
         let error = #"{"error":{"message":"too long, secret-key","param":"messages","code":"context_length_exceeded"}}"#

@@ -34,8 +34,10 @@ import Testing
 
     @Test func aServerThatDoesNotAnswerHasNoKind() async throws {
         let client = UpstreamClient()
-        let settings = UpstreamSettings(name: "box", url: "http://127.0.0.1:1")
-        let found = try await failure { _ = try await UpstreamEndpoint.detect(settings, client: client) }
+        var settings = UpstreamSettings(name: "box", url: "http://127.0.0.1:1")
+        (settings.checkSeconds, settings.connectSeconds) = (3600, 3600)
+        let absent = settings
+        let found = try await failure { _ = try await UpstreamEndpoint.detect(absent, client: client) }
         #expect(found?.reason == .unreachable)
         await client.shutdown()
         let kind = try await UpstreamEndpoint.detect(UpstreamSettings(name: "box", url: "https://api.openai.com/v1"), client: client)
@@ -116,6 +118,13 @@ import Testing
             let found = try await failure { try await endpoint.check() }
             #expect(found?.reason == .busy(retryAfter: nil))
             #expect(server.requests.first?.path == "/up")
+        }
+    }
+
+    @Test func aFailedCheckNamesItsPath() async throws {
+        try await ScriptedUpstream.with(.vllm, script: Self.script([:])) { endpoint, _ in
+            let found = try await failure { try await endpoint.check() }
+            #expect(found?.message == "health check /health: status 404")
         }
     }
 

@@ -19,7 +19,8 @@ enum OwnRows {
             "GET", "/engine", .partial("the use of memory and of all limits, also by key and client, and the work of each model"),
             response: rows("server", "object", "memory", "waiting", "waiting_limit", "data")),
         EndpointRow(
-            "GET", "/admin/upstreams", .partial("the upstream servers: their health, models, load and failures"), response: rows("object", "data")),
+            "GET", "/admin/upstreams", .partial("the upstream servers: their health, models, load and failures"),
+            response: rows("object", "data", "problem")),
     ]
 
     private static let watching = [

@@ -80,7 +80,8 @@ enum ResponseSchemas {
 
     private static let own: [String: JSON] = [
         "ready": Form.bool, "models_loaded": Form.count, "engine": Form.object, "server": EngineSchemas.server, "memory": Form.object,
-        "waiting": Form.count, "waiting_limit": Form.count, "/engine data": Form.array, "/admin/upstreams data": Form.array, "unloaded": Form.bool,
+        "waiting": Form.count, "waiting_limit": Form.count, "/engine data": Form.array, "/admin/upstreams data": Form.array,
+        "/admin/upstreams problem": Form.orNull(Form.string), "unloaded": Form.bool,
         "/models/rescan models": Form.count, "prompt": Form.string, "prompt_tokens": Form.count, "tokens": Form.array,
         "count": Form.count, "max_model_len": Form.count, "token_strs": Form.strings, "/detokenize content": Form.string,
         "bos_token": Form.orNull(Form.string), "eos_token": Form.orNull(Form.string), "pad_token": Form.null,

@@ -186,7 +186,8 @@ package struct OllamaRequest: AnswerRequest {
     /// Returns the error for the client if the model cannot serve the request.
     package func error(_ error: GenerationError) -> APIError {
         switch error {
-        case .unknownPromptToken: return APIError(error, input: "context")
+        case .unknownPromptToken(_, let token):
+            return APIError(status: 400, message: "Invalid 'context': the model has no token \(token).", param: "context", code: "invalid_value")
         case .noReasoning:
             // Ollama's words, without the name of the field: clients look for them and repeat the request without it.
             return APIError(status: 400, message: "\"\(model)\" does not support thinking", code: "unsupported_parameter")

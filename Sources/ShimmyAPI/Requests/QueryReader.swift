@@ -40,10 +40,20 @@ package struct QueryReader {
 
     package func integer(_ name: String, in range: ClosedRange<Int>) throws(APIError) -> Int? {
         guard let text = string(name) else { return nil }
-        guard let value = Int(text) else { throw .wrongType(.key(name), expected: "an integer", got: .string(text)) }
+        guard let value = Int(text) else { throw Self.unreadable(name, text, range) }
         if value < range.lowerBound { throw .belowMinimum(.key(name), kind: "integer", minimum: "\(range.lowerBound)", got: text) }
         if value > range.upperBound { throw .aboveMaximum(.key(name), kind: "integer", maximum: "\(range.upperBound)", got: text) }
         return value
+    }
+
+    /// Returns the error for a text that is not an integer, or one with more digits than an `Int` has.
+    private static func unreadable(_ name: String, _ text: String, _ range: ClosedRange<Int>) -> APIError {
+        let digits = text.utf8.first == UInt8(ascii: "-") ? text.utf8.dropFirst() : text.utf8[...]
+        guard !digits.isEmpty, digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
+            return .wrongType(.key(name), expected: "an integer", got: .string(text))
+        }
+        if digits.count < text.utf8.count { return .belowMinimum(.key(name), kind: "integer", minimum: "\(range.lowerBound)", got: text) }
+        return .aboveMaximum(.key(name), kind: "integer", maximum: "\(range.upperBound)", got: text)
     }
 
     package func bool(_ name: String) throws(APIError) -> Bool? {

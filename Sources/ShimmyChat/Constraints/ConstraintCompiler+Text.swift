@@ -24,7 +24,7 @@ extension ConstraintCompiler {
         case .schema(let schema):
             let grammar: SchemaGrammar
             do {
-                grammar = try SchemaGrammar(schema, prefix: "answer-", mode: .lenient)
+                grammar = try SchemaGrammar(schema, prefix: "answer-", mode: .lenient, types: .ofKeywords)
             } catch {
                 throw .badSchema(tool: nil, error.description)
             }

@@ -48,7 +48,9 @@ package struct HeldSchemas: Sendable {
         if let schema = conversation.responseSchema {
             if conversation.isResponseStrict, let obstacle = StrictSchema.obstacle(in: schema) { throw .answer(SchemaError("", obstacle)) }
             do {
-                let made = try SchemaGrammar(schema, prefix: "answer_", mode: conversation.isResponseStrict ? .exact : .lenient)
+                let isStrict = conversation.isResponseStrict
+                let made = try SchemaGrammar(
+                    schema, prefix: "answer_", mode: isStrict ? .exact : .lenient, types: isStrict ? .all : .ofKeywords)
                 answerNotes = made.notes
                 answer = made.grammar
             } catch {

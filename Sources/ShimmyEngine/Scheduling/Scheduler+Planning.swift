@@ -152,15 +152,16 @@ extension Scheduler {
         budget.operations.append(operation)
     }
 
-    /// Returns whether all known units of a sequence fit and all sequences have room to grow for a while. A sequence that is preempted again right
-    /// after it was recomputed would cost more than it gains.
+    /// Returns whether all known units of a sequence fit and all sequences have room to grow for `reservedSteps` of it. A sequence that is preempted
+    /// again right after it was recomputed would cost more than it gains. More room would let one long answer block short requests.
     private func fits(_ candidate: SequenceState) -> Bool {
         if running.isEmpty { return true }
         let known = cache.known(of: candidate.known, with: candidate.adapters, atMost: candidate.reusableCount)
-        let needed = running.reduce(cache.busyCells) { $0 + $1.pendingCount + $1.expectedGrowth }
+        let steps = candidate.reservedSteps
+        let needed = running.reduce(cache.busyCells) { $0 + $1.pendingCount + $1.growth(in: steps) }
         // A restored prefix uses cells of its own.
         let shared = PrefixCache.isWorthRestoring(candidate.restorable, besides: known.cached) ? 0 : known.busy
-        return needed + candidate.known.count + candidate.expectedGrowth - shared <= limits.cells
+        return needed + candidate.known.count + candidate.growth(in: steps) - shared <= limits.cells
     }
 
     /// Returns the sequence to preempt for a candidate when the limit of running sequences is reached: a flex sequence, or, for an owner with

@@ -108,8 +108,13 @@ struct SequenceState {
         return count <= plannableCount ? count : 0
     }
 
-    /// The number of tokens that the sequence will probably still generate: 64 more than it has generated so far, within its limit.
-    var expectedGrowth: Int { min(maximumTokens - generatedCount, 64 + generatedCount) }
+    /// The number of steps for which the cells must suffice when the sequence starts. It is higher for a longer sequence, which takes longer to
+    /// recompute if it is preempted.
+    var reservedSteps: Int { min(256, 64 + known.count / 4) }
+
+    /// Returns the max number of tokens that the sequence generates in this many steps, without drafts.
+    func growth(in steps: Int) -> Int { max(0, min(maximumTokens - generatedCount, steps)) }
+
     /// Whether the sequence is a running stream: only its newest token, and the forced ones before it, are not computed.
     var isDecoding: Bool { pendingCount <= 1 + forced && generatedCount > 0 }
 

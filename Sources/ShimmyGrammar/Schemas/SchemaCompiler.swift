@@ -18,6 +18,7 @@ final class SchemaCompiler {
     let references: SchemaReferences
     private let prefix: String
     let keyRule: SchemaGrammar.Keys
+    private let typeRule: SchemaGrammar.Types
     private(set) var rules: [(name: String, body: Expression)] = []
     private(set) var notes: [SchemaError] = []
     /// The rules of sets of schemas, by the sorted identifiers of the schemas.
@@ -44,12 +45,13 @@ final class SchemaCompiler {
     private var lost: Set<String> = []
 
     init(
-        _ root: JSON, prefix: String, mode: SchemaGrammar.Mode, keys: SchemaGrammar.Keys = .inOrder, budget: GrammarBudget,
-        maximumConditions: Int = .max
+        _ root: JSON, prefix: String, mode: SchemaGrammar.Mode, keys: SchemaGrammar.Keys = .inOrder, types: SchemaGrammar.Types = .all,
+        budget: GrammarBudget, maximumConditions: Int = .max
     ) {
         self.maximumConditions = maximumConditions
         references = SchemaReferences(root)
         keyRule = keys
+        typeRule = types
         self.prefix = prefix
         self.mode = mode
         self.budget = budget
@@ -223,10 +225,22 @@ final class SchemaCompiler {
         try checkKeywords(flat)
         if flat.contains(where: { $0.value("enum") != nil || $0.value("const") != nil }) { return try values(flat) }
         var choices: [Expression] = []
-        for type in SchemaTypes.allowed(by: try flat.map { part throws(SchemaError) in try SchemaTypes.of(part) }) {
+        for type in try types(flat) {
             if let expression = try expression(type, flat) { choices.append(expression) }
         }
         return choices.count == 1 ? choices[0] : .choice(choices)
+    }
+
+    /// Returns the types of the values to describe: those that all schemas allow and, if the client's schemas have no `type`, those that their
+    /// keywords are about. Schemas that the compiler derives from negations do not count.
+    private func types(_ flat: [SchemaPart]) throws(SchemaError) -> [SchemaTypes.Kind] {
+        var sets = try flat.map { part throws(SchemaError) in try SchemaTypes.of(part) }
+        let own = flat.filter(\.evaluates)
+        if typeRule == .ofKeywords, !own.contains(where: { $0.value("type") != nil }) {
+            let described = own.reduce(into: Set<SchemaTypes.Kind>()) { $0.formUnion(SchemaTypes.described(by: $1)) }
+            if !described.isEmpty { sets.append(described) }
+        }
+        return SchemaTypes.allowed(by: sets)
     }
 
     /// Returns the first keyword that combines schemas, and the index of its schema.

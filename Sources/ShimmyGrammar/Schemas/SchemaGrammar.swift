@@ -23,6 +23,14 @@ package struct SchemaGrammar: Sendable, Equatable {
         case ofCalls
     }
 
+    /// The types of the values that a schema without `type` describes.
+    package enum Types: Sendable {
+        /// All types, as in JSON Schema.
+        case all
+        /// The types that the schema's keywords are about, such as objects for `properties`. Every text still fits the schema.
+        case ofKeywords
+    }
+
     /// The rules, and the name of the rule that matches the whole text.
     package let grammar: Grammar
     /// The names of the rules in the order in which they were made.
@@ -38,9 +46,9 @@ package struct SchemaGrammar: Sendable, Equatable {
     /// - prefix: the prefix of all rule names: letters, digits, dashes and underscores.
     /// Throws `SchemaError` when the schema is malformed, too large or not enforceable, or when no value fits it.
     package init(
-        _ schema: JSON, prefix: String, mode: Mode = .exact, keys: Keys = .inOrder, budget: GrammarBudget = GrammarBudget()
+        _ schema: JSON, prefix: String, mode: Mode = .exact, keys: Keys = .inOrder, types: Types = .all, budget: GrammarBudget = GrammarBudget()
     ) throws(SchemaError) {
-        try self.init(SchemaPart(schema: schema, pointer: ""), of: schema, prefix, mode, keys, budget)
+        try self.init(SchemaPart(schema: schema, pointer: ""), of: schema, prefix, mode, keys, types, budget)
     }
 
     /// Compiles the values of one property of the object schema at the top of `schema`.
@@ -50,15 +58,15 @@ package struct SchemaGrammar: Sendable, Equatable {
         guard let part = SchemaPart(schema: schema, pointer: "").at("properties")?.at(property) else {
             throw SchemaError("", "there is no property '\(property)'")
         }
-        try self.init(part, of: schema, prefix, mode, keys, budget)
+        try self.init(part, of: schema, prefix, mode, keys, .all, budget)
     }
 
     private init(
-        _ part: SchemaPart, of schema: JSON, _ prefix: String, _ mode: Mode, _ keys: Keys, _ budget: GrammarBudget
+        _ part: SchemaPart, of schema: JSON, _ prefix: String, _ mode: Mode, _ keys: Keys, _ types: Types, _ budget: GrammarBudget
     ) throws(SchemaError) {
         if let obstacle = SchemaBounds.obstacle(in: schema) { throw SchemaError("", obstacle) }
         func compiler(_ budget: GrammarBudget, conditions: Int) -> SchemaCompiler {
-            SchemaCompiler(schema, prefix: prefix, mode: mode, keys: keys, budget: budget, maximumConditions: conditions)
+            SchemaCompiler(schema, prefix: prefix, mode: mode, keys: keys, types: types, budget: budget, maximumConditions: conditions)
         }
         try self.init(part, compiler(budget, conditions: Self.maximumConditions)) { compiler(GrammarBudget(), conditions: Self.fewConditions) }
     }

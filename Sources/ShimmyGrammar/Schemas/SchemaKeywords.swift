@@ -13,6 +13,16 @@ enum SchemaKeywords {
     /// The keyword for numbers that are not integers; the compiler derives it from negations.
     static let fraction = "\u{0}fraction"
 
+    /// The types of the values that a keyword constrains, for keywords that constrain values of one type.
+    static let subjects: [String: SchemaTypes.Kind] = [
+        "properties": .object, "required": .object, "additionalProperties": .object, "patternProperties": .object, "propertyNames": .object,
+        "minProperties": .object, "maxProperties": .object, "unevaluatedProperties": .object,
+        "items": .array, "prefixItems": .array, "additionalItems": .array, "minItems": .array, "maxItems": .array, "uniqueItems": .array,
+        "contains": .array, "unevaluatedItems": .array,
+        "minLength": .string, "maxLength": .string, "pattern": .string,
+        "minimum": .number, "maximum": .number, "exclusiveMinimum": .number, "exclusiveMaximum": .number, "multipleOf": .number,
+    ]
+
     /// Constraints that the compiler cannot enforce.
     static let unsupported: Set<String> = ["extends", "disallow", "divisibleBy", "minContains", "maxContains"]
 

@@ -23,6 +23,20 @@ enum SchemaTypes {
         return kinds
     }
 
+    /// Returns the types that the keywords of a schema are about; empty for a schema without such keywords.
+    static func described(by part: SchemaPart) -> Set<Kind> {
+        guard let object = part.schema.objectValue else { return [] }
+        var kinds: Set<Kind> = []
+        for (key, value) in object where !value.isNull {
+            // The flag of draft 3 says nothing about the property's own type.
+            if key == "required", value.boolValue != nil { continue }
+            if let kind = SchemaKeywords.subjects[key] { kinds.insert(kind) }
+        }
+        if kinds.contains(.number) { kinds.insert(.integer) }
+        if !kinds.isEmpty, object["nullable"] == true { kinds.insert(.null) }
+        return kinds
+    }
+
     /// Returns the types that all sets allow, without `integer` where `number` includes it.
     static func allowed(by sets: [Set<Kind>]) -> [Kind] {
         let common = sets.reduce(all) { $0.intersection($1) }

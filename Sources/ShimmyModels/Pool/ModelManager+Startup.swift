@@ -19,6 +19,10 @@ extension ModelManager {
         } catch {
             // The load was stopped, possibly before it began.
             if error is CancellationError { return }
+            if let stopped = error as? ModelError, case .loadStopped = stopped {
+                logger.info("model preload stopped", metadata: ["model": "\(name)", "reason": "\(stopped)"])
+                return
+            }
             logger.error("model preload failed", metadata: ["model": "\(name)", "error": "\(error)"])
         }
     }

@@ -42,7 +42,9 @@ struct ErrorMiddleware: RouterMiddleware {
     }
 
     private func respond(with error: APIError, to request: Request, _ context: ShimmyRequestContext) -> Response {
-        .error(error, in: routes.api(of: request.head), requestID: context.requestID)
+        // An error for a client that is gone is not the end of its request.
+        if error != .cancelled { context.life?.note(error) }
+        return .error(error, in: routes.api(of: request.head), requestID: context.requestID)
     }
 
     /// Returns the error for a request that matches no route: the path is unknown or the method is wrong.

@@ -127,7 +127,8 @@ private struct Exchange: Sendable {
         ]
         if hasRoute { attributes.append(TraceAttribute("http.route", route)) }
         if let status = facts.status { attributes.append(TraceAttribute("http.response.status_code", status)) }
-        let failure = facts.errorCode ?? facts.status.flatMap { $0 >= 500 ? "\($0)" : nil }
+        // A refused request is not a failure of the server.
+        let failure = (facts.operation == nil ? nil : facts.errorCode) ?? facts.status.flatMap { $0 >= 500 ? "\($0)" : nil }
         if let failure { attributes.append(TraceAttribute("error.type", failure)) }
         let answer = AnswerSpan(facts)
         trace.end(name, .server, attributes + answer.attributes, isError: failure != nil, phases: answer.phases(since: arrived))

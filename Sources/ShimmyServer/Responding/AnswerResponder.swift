@@ -135,6 +135,7 @@ struct AnswerResponder: Sendable {
         } catch {
             order.end(with: error)
             let mapped = APIError(any: error)
+            if mapped != .cancelled { context.life?.note(mapped) }
             context.logger.report("answer failed to start", error, as: mapped)
             return try await writer.write(ByteBuffer(bytes: order.failed(mapped).flatMap(order.framing.frame)))
         }

@@ -19,7 +19,9 @@ extension Response {
             } catch let error where !(error is ChannelError) {
                 let level: Logger.Level = error is CancellationError || error as? APIError == .cancelled ? .debug : .error
                 context.logger.log(level: level, "stream failed", metadata: ["error": "\(error)"])
-                let body = api.errors.body(of: APIError(any: error), requestID: context.requestID)
+                let mapped = APIError(any: error)
+                if mapped != .cancelled { context.life?.note(mapped) }
+                let body = api.errors.body(of: mapped, requestID: context.requestID)
                 try await writer.write(ByteBuffer(bytes: framing.frame(body)))
             }
         }

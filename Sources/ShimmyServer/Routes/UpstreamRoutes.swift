@@ -12,7 +12,11 @@ struct UpstreamRoutes: Sendable {
     var routes: [Route] {
         [
             Route(own: .get, "/admin/upstreams", .read, prefixes: .none, access: .admin) { _, _ in
-                .json(["object": "list", "data": .array((fleet?.statuses ?? []).map(\.json))])
+                .json([
+                    "object": "list", "data": .array((fleet?.statuses ?? []).map(\.json)),
+                    // The reason why the newest configuration of the upstreams has no effect.
+                    "problem": fleet?.refusal.map(JSON.string) ?? .null,
+                ])
             }
         ]
     }

@@ -12,6 +12,6 @@ package protocol AnswerChunks: Sendable {
     mutating func push(_ json: JSON) throws -> [AnswerEvent]
 
     /// Ends the stream at its mark (`[DONE]`), or at the end of the response. Throws `UpstreamFailure` if the answer is not complete.
-    /// - isMarked: whether the stream has its mark.
+    /// - isMarked: whether the stream has its mark, or the response has reached the end that its head or its last chunk gives.
     mutating func end(isMarked: Bool) throws -> [AnswerEvent]
 }

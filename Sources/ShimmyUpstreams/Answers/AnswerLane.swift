@@ -35,9 +35,7 @@ struct AnswerLane: Sendable {
         switch (piece, form) {
         case (.head(let status, let headers), _):
             (response.status, response.headers) = (status, headers)
-            let type = headers.first(name: "content-type")?.lowercased() ?? ""
-            // Some servers ignore the wish for a stream.
-            form = status != 200 ? .error : type.hasPrefix("application/json") ? .whole : .events
+            form = try status != 200 ? .error : answerForm
             return []
         case (.bytes(let bytes), .events): return try await read(try stream.push(bytes))
         case (.bytes(let bytes), .error):
@@ -56,11 +54,40 @@ struct AnswerLane: Sendable {
             let events = try await read([response.body])
             if isOver { return events }
             isOver = true
-            return events + (try chunks.end(isMarked: true))
+            guard let last = try? chunks.end(isMarked: true) else { throw unreadable("is JSON, but not a complete answer") }
+            return events + last
         case (.end, _):
             isOver = true
-            return try chunks.end(isMarked: false)
+            if !hasEvents, !type.isEmpty, type != Self.streamType { throw unreadable("has the type '\(type)' and no events") }
+            // Without a length or chunks, a lost connection looks like the end of the response.
+            let hasEnd = response.headers.contains(name: "transfer-encoding") || response.headers.contains(name: "content-length")
+            return try chunks.end(isMarked: hasEnd)
         }
+    }
+
+    private static let streamType = "text/event-stream"
+
+    /// The media type of the response, for display; empty if it has none.
+    private var type: String {
+        let text = response.headers.first(name: "content-type")?.prefix { $0 != ";" } ?? ""
+        return String(text.filter { !$0.isWhitespace }.lowercased().prefix(100))
+    }
+
+    /// The form of an answer with the status 200. Throws if it cannot be an answer.
+    private var answerForm: Form {
+        get throws {
+            switch type {
+            // Some servers ignore the wish for a stream.
+            case "application/json": .whole
+            // Some servers do not name the type of a stream.
+            case Self.streamType, "", "text/plain", "application/octet-stream", "application/x-ndjson": .events
+            default: throw unreadable("has the type '\(type)' instead of '\(Self.streamType)'")
+            }
+        }
+    }
+
+    private func unreadable(_ fault: String) -> UpstreamFailure {
+        UpstreamFailure(upstream, .unreadable, "its answer \(fault); check its address")
     }
 
     /// Ends the reading although the upstream has more to send.
@@ -90,6 +117,7 @@ struct AnswerLane: Sendable {
         do {
             return try await WireJSON.parse(data)
         } catch is JSONError {
+            if form == .whole { throw unreadable("has the type '\(type)', but is not JSON") }
             throw UpstreamFailure(upstream, .unreadable, "an event of its answer is not JSON")
         }
     }

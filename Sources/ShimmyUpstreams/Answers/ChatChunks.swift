@@ -41,6 +41,7 @@ package struct ChatChunks: AnswerChunks {
             throw unreadable(error.message)
         }
         guard let word = json["finish_reason"]?.stringValue else { return }
+        if word == "content_filter", !choices[index].isFinished { throw UpstreamFailure.filtered(upstream) }
         guard let reason = Self.reasons[word] ?? (word == "abort" || word == "error" ? nil : .stop) else {
             throw UpstreamFailure(upstream, .interrupted, "it ended the answer early (\(word))")
         }
@@ -53,7 +54,7 @@ package struct ChatChunks: AnswerChunks {
 
     private static let reasons: [String: FinishReason] = [
         "stop": .stop, "eos": .stop, "length": .length, "max_tokens": .length, "model_length": .length, "tool_calls": .toolCalls,
-        "function_call": .toolCalls, "content_filter": .stop,
+        "function_call": .toolCalls,
     ]
 
     private static func read(_ json: JSON, _ choice: inout ChoiceReader, _ events: inout [AnswerEvent]) throws(ChoiceReader.Fault) {

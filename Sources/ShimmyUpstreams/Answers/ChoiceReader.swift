@@ -7,17 +7,23 @@ struct ChoiceReader: Sendable {
     /// An error of the parts.
     struct Fault: Error { let message: String }
 
-    private struct Call: Sendable {
+    fileprivate struct Call: Sendable {
         /// The upstream's index; nil for a call without one.
         var index: Int?
         var id: String
         /// Empty until the upstream has sent it.
         var name: String
+        /// Whether the call was passed on, so that its arguments follow at once.
+        var hasBegun = false
         var hasArguments = false
-        /// Arguments that came before the name.
+        /// Arguments that came before the name, or before the end of an earlier call.
         var held = ""
-        /// The last byte of the arguments.
-        var last: UInt8?
+        /// The nested levels of the arguments, and whether their last byte is in a string, or follows a backslash.
+        var depth = 0
+        var isInString = false
+        var isEscaped = false
+        /// Whether the arguments are a whole object.
+        var isComplete = false
     }
 
     /// The number of the choice in the answer.
@@ -26,6 +32,9 @@ struct ChoiceReader: Sendable {
     private var splitter: ReasoningSplitter?
     private var matcher: StopMatcher
     private var calls: [Call] = []
+    /// The place of the call that is being passed on. Parts of later calls wait, because events of calls come in order.
+    private var current = 0
+    private var heldBytes = 0
     /// Log probabilities of tokens whose text has not been passed on.
     private var probabilities: [TokenProbability] = []
 
@@ -83,24 +92,29 @@ struct ChoiceReader: Sendable {
         guard name.utf8.count <= UpstreamLimits.nameBytes, id.utf8.count <= UpstreamLimits.nameBytes else {
             throw Fault(message: "the name or the id of a tool call is longer than \(UpstreamLimits.nameBytes) bytes")
         }
-        let place = try place(of: json["index"]?.intValue, id: id, name: name, &events)
+        let text: String =
+            switch function["arguments"] {
+            case .string(let text)?: text
+            case .object(let object)?: JSON.object(object).text
+            default: ""
+            }
+        let place = try place(of: json["index"]?.intValue, id: id, name: name, isWhole: !name.isEmpty && !text.isEmpty, &events)
         if calls[place].name.isEmpty, !name.isEmpty {
             calls[place].name = name
             if calls[place].id.isEmpty { calls[place].id = id }
-            begin(place, &events)
         }
-        switch function["arguments"] {
-        case .string(let text)?: try arguments(text, of: place, &events)
-        case .object(let object)?: try arguments(JSON.object(object).text, of: place, &events)
-        default: break
-        }
+        advance(&events)
+        try arguments(text, of: place, &events)
     }
 
     /// Returns the place of the call to which a part belongs. Opens a new call if the part begins one.
-    private mutating func place(of index: Int?, id: String, name: String, _ events: inout [AnswerEvent]) throws(Fault) -> Int {
-        if let place = knownPlace(of: index, id: id, name: name) { return place }
+    /// - isWhole: whether the part has a name and arguments.
+    private mutating func place(
+        of index: Int?, id: String, name: String, isWhole: Bool, _ events: inout [AnswerEvent]
+    ) throws(Fault) -> Int {
+        // Some servers send whole calls that all have the same id.
+        if let place = knownPlace(of: index, id: id, name: name), !isWhole || !calls[place].isComplete { return place }
         guard calls.count < UpstreamLimits.calls else { throw Fault(message: "an answer has more than \(UpstreamLimits.calls) tool calls") }
-        try endCall(&events)
         // Content is complete before the first call.
         if calls.isEmpty { flush(&events) }
         calls.append(Call(index: index, id: id, name: ""))
@@ -114,37 +128,71 @@ struct ChoiceReader: Sendable {
             if name.isEmpty || known.name.isEmpty { return place }
             // Some servers send whole calls that all have the same index.
             if !id.isEmpty { return id == known.id || known.id.isEmpty ? place : nil }
-            return known.last == UInt8(ascii: "}") ? nil : place
+            return known.isComplete ? nil : place
         }
         if !id.isEmpty { return calls.lastIndex { $0.id == id } }
         return name.isEmpty && !calls.isEmpty ? calls.count - 1 : nil
     }
 
-    private mutating func begin(_ place: Int, _ events: inout [AnswerEvent]) {
-        let call = calls[place]
-        events.append(.delta(choice: choice, .call(index: place, id: call.id.isEmpty ? nil : call.id, name: call.name)))
-        if !call.held.isEmpty { events.append(.delta(choice: choice, .arguments(index: place, call.held))) }
-        calls[place].held = ""
-    }
-
-    private mutating func arguments(_ text: String, of place: Int, _ events: inout [AnswerEvent]) throws(Fault) {
-        guard let last = text.utf8.last else { return }
-        guard place == calls.count - 1 else { throw Fault(message: "the arguments of a tool call continue after those of the next one") }
-        calls[place].hasArguments = true
-        calls[place].last = last
-        if calls[place].name.isEmpty {
-            calls[place].held += text
-        } else {
-            events.append(.delta(choice: choice, .arguments(index: place, text)))
+    /// Passes on what waits, up to the first call that is not complete.
+    private mutating func advance(_ events: inout [AnswerEvent]) {
+        while current < calls.count {
+            begin(&events)
+            guard calls[current].hasBegun, calls[current].isComplete, current < calls.count - 1 else { return }
+            current += 1
         }
     }
 
-    /// Completes the last call. A call without arguments has an empty object.
-    private mutating func endCall(_ events: inout [AnswerEvent]) throws(Fault) {
-        guard let call = calls.last else { return }
-        if call.name.isEmpty { throw Fault(message: "a tool call has no name") }
-        if !call.hasArguments { events.append(.delta(choice: choice, .arguments(index: calls.count - 1, "{}"))) }
-        calls[calls.count - 1].hasArguments = true
+    /// Begins the current call if it has a name and was not begun.
+    private mutating func begin(_ events: inout [AnswerEvent]) {
+        let call = calls[current]
+        if call.hasBegun || call.name.isEmpty { return }
+        // A later call with the id of an earlier one gets another one.
+        let hasID = !call.id.isEmpty && !calls[..<current].contains { $0.id == call.id }
+        events.append(.delta(choice: choice, .call(index: current, id: hasID ? call.id : nil, name: call.name)))
+        if !call.held.isEmpty { events.append(.delta(choice: choice, .arguments(index: current, call.held))) }
+        heldBytes -= call.held.utf8.count
+        calls[current].held = ""
+        calls[current].hasBegun = true
+    }
+
+    private mutating func arguments(_ text: String, of place: Int, _ events: inout [AnswerEvent]) throws(Fault) {
+        if text.isEmpty { return }
+        if place < current {
+            // The call is complete.
+            if text.utf8.allSatisfy({ $0 <= 0x20 }) { return }
+            throw Fault(message: "the arguments of a tool call continue after their end")
+        }
+        calls[place].hasArguments = true
+        calls[place].scan(text)
+        if calls[place].hasBegun {
+            events.append(.delta(choice: choice, .arguments(index: place, text)))
+        } else {
+            guard text.utf8.count <= UpstreamLimits.heldArguments - heldBytes else {
+                throw Fault(message: "the arguments of tool calls that wait for earlier parts have more than \(UpstreamLimits.heldArguments) bytes")
+            }
+            heldBytes += text.utf8.count
+            calls[place].held += text
+        }
+        advance(&events)
+    }
+
+    /// Completes all calls. A call without arguments has an empty object, unless the answer was cut.
+    private mutating func endCalls(isCut: Bool, _ events: inout [AnswerEvent]) throws(Fault) {
+        if isCut {
+            calls.removeAll { $0.name.isEmpty }
+        } else if calls.contains(where: { $0.name.isEmpty }) {
+            throw Fault(message: "a tool call has no name")
+        }
+        while current < calls.count {
+            begin(&events)
+            let isLast = current == calls.count - 1
+            if !calls[current].hasArguments, !isCut || !isLast {
+                events.append(.delta(choice: choice, .arguments(index: current, "{}")))
+            }
+            if isLast { return }
+            current += 1
+        }
     }
 
     // MARK: The end
@@ -161,11 +209,7 @@ struct ChoiceReader: Sendable {
         if isFinished { return }
         flush(&events)
         if isFinished { return }
-        if reason == .length, calls.last?.name.isEmpty == true {
-            calls.removeLast()
-        } else if reason != .length {
-            try endCall(&events)
-        }
+        try endCalls(isCut: reason == .length, &events)
         let end: FinishReason = reason == .length ? .length : calls.isEmpty ? .stop : .toolCalls
         close(end, by: stop, &events)
     }
@@ -174,5 +218,28 @@ struct ChoiceReader: Sendable {
         isFinished = true
         if let stop { events.append(.fact(choice: choice, .stopped(by: stop))) }
         events.append(.finished(choice: choice, reason))
+    }
+}
+
+extension ChoiceReader.Call {
+    /// Reads more of the arguments, to find the end of their object.
+    fileprivate mutating func scan(_ text: String) {
+        for byte in text.utf8 {
+            if isEscaped {
+                isEscaped = false
+            } else if isInString {
+                if byte == UInt8(ascii: "\\") { isEscaped = true }
+                if byte == UInt8(ascii: "\"") { isInString = false }
+            } else {
+                switch byte {
+                case UInt8(ascii: "\""): isInString = true
+                case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+                case UInt8(ascii: "}"), UInt8(ascii: "]"):
+                    depth -= 1
+                    if depth == 0 { isComplete = true }
+                default: break
+                }
+            }
+        }
     }
 }

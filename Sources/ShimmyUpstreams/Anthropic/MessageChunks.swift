@@ -82,6 +82,7 @@ package struct MessageChunks: AnswerChunks {
 
     private mutating func finish(_ delta: JSON, _ events: inout [AnswerEvent]) throws {
         guard let word = delta["stop_reason"]?.stringValue else { return }
+        if word == "refusal", !choice.isFinished { throw UpstreamFailure.filtered(upstream) }
         let reason: FinishReason =
             switch word {
             case "max_tokens", "model_context_window_exceeded": .length
@@ -106,7 +107,10 @@ package struct MessageChunks: AnswerChunks {
     }
 
     package mutating func end(isMarked: Bool) throws -> [AnswerEvent] {
-        guard isDone else { throw UpstreamFailure(upstream, .interrupted, "its answer ended before it was complete") }
+        guard isDone || (isMarked && choice.isFinished) else {
+            throw UpstreamFailure(upstream, .interrupted, "its answer ended before it was complete")
+        }
+        isDone = true
         return []
     }
 

@@ -38,7 +38,7 @@ extension UpstreamEndpoint {
     /// another answer later.
     private func answer(to path: String) async throws -> JSON? {
         do {
-            return try await json(path, within: UpstreamLimits.checkSeconds)
+            return try await json(path, within: settings.checkSeconds)
         } catch let error as UpstreamFailure {
             switch error.reason {
             case .unreachable, .timedOut, .interrupted, .busy, .failed(status: 502): throw error

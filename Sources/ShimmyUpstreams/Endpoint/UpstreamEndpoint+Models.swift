@@ -1,4 +1,5 @@
 import ShimmyChat
+import ShimmyCore
 import ShimmyJSON
 
 extension UpstreamEndpoint {
@@ -18,9 +19,19 @@ extension UpstreamEndpoint {
         return models
     }
 
-    /// Throws if the upstream cannot serve requests.
+    /// Throws if the upstream cannot serve requests. The message names the path of the health check.
     package func check() async throws {
-        _ = try await bytes(settings.healthPath ?? defaultHealthPath, within: UpstreamLimits.checkSeconds)
+        let path = settings.healthPath ?? defaultHealthPath
+        do {
+            _ = try await bytes(path, within: settings.checkSeconds)
+        } catch let error as UpstreamFailure {
+            let message =
+                switch error.reason {
+                case .refused(let status, _, _), .failed(let status): "status \(status)"
+                default: error.message
+                }
+            throw failure(error.reason, "health check \(path.shortened(to: 200)): \(message)")
+        }
     }
 
     private var defaultHealthPath: String {

@@ -40,7 +40,7 @@ extension UpstreamEndpoint {
         let together = [whole] + [[UInt8]](repeating: [], count: tokens.count - 1)
         guard tokens.count > 1, tokens.count <= UpstreamLimits.singlePieces else { return together }
         var pieces: [[UInt8]] = []
-        let end = ContinuousClock.now + .seconds(UpstreamLimits.shortSeconds)
+        let end = ContinuousClock.now + .seconds(settings.shortSeconds)
         for token in tokens {
             if ContinuousClock.now > end { return together }
             pieces.append(try await text(of: [token], model: model, context))

@@ -28,7 +28,7 @@ extension UpstreamFleet {
         do {
             if peer == nil { peer = maker.make(settings, try await maker.detect(settings)) }
             let wasHealthy = member.health == .healthy
-            if wasHealthy { try await peer?.check() }
+            try await peer?.check()
             let isDue = member.listed.map { $0.duration(to: .now) >= Self.listInterval } ?? true
             if !wasHealthy || isDue { models = try await peer?.models() }
         } catch is CancellationError {

@@ -19,6 +19,7 @@ package final class UpstreamFleet: Sendable {
     /// A number of this process, so that clients cannot construct prompts with equal hashes.
     private let seed = UInt64.random(in: 0 ... .max)
     private let queueWait: Duration
+    private let refused = Mutex<String?>(nil)
 
     /// - queueWait: how long a request waits for a place.
     /// - onChange: called after the list of models changed.
@@ -35,8 +36,15 @@ package final class UpstreamFleet: Sendable {
 
     // MARK: Upstreams
 
+    /// The reason why the newest configuration did not take effect; nil if it did.
+    package var refusal: String? { refused.withLock { $0 } }
+
+    /// Notes that the newest configuration does not take effect. The upstreams stay as they are.
+    package func refuse(_ reason: String) { refused.withLock { $0 = reason } }
+
     /// Replaces the settings of all upstreams. Unchanged ones keep their state, and requests in flight go on.
     package func update(_ settings: [UpstreamSettings]) {
+        refused.withLock { $0 = nil }
         let before = catalog
         let changed = state.withLock { $0.update(settings, at: .now, make: maker.make) }
         let names = Set(settings.map(\.name))

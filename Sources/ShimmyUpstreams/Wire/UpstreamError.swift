@@ -13,9 +13,10 @@ struct UpstreamError {
     init(_ json: JSON?, text: [UInt8], key: String?) {
         let error = json?["error"]
         let detail = json?["detail"]
+        let raw = json == nil ? String(validating: text.prefix(UpstreamLimits.errorBytes), as: UTF8.self) : nil
         let found =
             error?["message"]?.stringValue ?? error?.stringValue ?? json?["message"]?.stringValue ?? detail?.stringValue
-            ?? detail?[0]?["msg"]?.stringValue ?? (json == nil ? String(decoding: text.prefix(UpstreamLimits.errorBytes), as: UTF8.self) : nil)
+            ?? detail?[0]?["msg"]?.stringValue ?? raw
         message = found.flatMap { Self.displayed($0, key) }
         param = (error?["param"] ?? json?["param"])?.stringValue.flatMap { Self.displayed($0, key)?.shortened(to: 200) }
         let code = error?["code"] ?? json?["code"]
@@ -23,17 +24,34 @@ struct UpstreamError {
         status = code?.intValue ?? code?.stringValue.flatMap { Int($0) } ?? (error?["status_code"] ?? json?["status_code"])?.intValue
     }
 
+    private static let pages = ["<!", "<?", "<html", "<head", "<body", "<title", "<center", "<h1", "<p>", "<pre", "<div"]
+    private static let values = ["{\"", "{}", "[{", "[[", "[\"", "[]"]
+
+    /// Returns whether a text is a page of HTML, or JSON. Neither is a message, and the beginning of JSON misleads programs.
+    private static func isMarkup(_ text: String) -> Bool {
+        let bytes = text.utf8.drop { $0 <= 0x20 }.prefix(1_024).filter { $0 > 0x20 }.prefix(16)
+        let start = String(decoding: bytes, as: UTF8.self).lowercased()
+        return (pages + values).contains { start.hasPrefix($0) }
+    }
+
     private static func displayed(_ text: String, _ key: String?) -> String? {
+        if isMarkup(text) { return nil }
         var text = text
         if let key, !key.isEmpty { text = text.replacing(key, with: "***") }
         let scalars = text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }
         let plain = String(String.UnicodeScalarView(scalars))
         let trimmed = String(plain.drop { $0.isWhitespace })
-        return trimmed.isEmpty ? nil : trimmed.shortened(to: UpstreamLimits.messageLength)
+        return trimmed.isEmpty ? nil : trimmed.shortened(to: UpstreamLimits.messageLength - 1)
     }
 }
 
 extension UpstreamFailure {
+    /// The failure of an answer that the upstream's content filter has ended. Such an answer is neither complete nor too long.
+    static func filtered(_ upstream: String) -> UpstreamFailure {
+        let reason = Reason.refused(status: 400, param: nil, code: "content_filter")
+        return UpstreamFailure(upstream, reason, "The content filter of the upstream server '\(upstream)' ended the answer.")
+    }
+
     /// Makes the failure for an error object inside a stream.
     init(_ upstream: String, inStream json: JSON, key: String?) {
         let error = UpstreamError(json, text: [], key: key)

@@ -5,6 +5,7 @@ import NIOHTTP1
 import NIOPosix
 import NIOSSL
 import ShimmyChat
+import ShimmyHTTP
 import ShimmyJSON
 
 extension UpstreamFailure {
@@ -13,6 +14,8 @@ extension UpstreamFailure {
     init(_ upstream: String, _ error: any Error, hasHead: Bool) {
         if let failure = error as? UpstreamFailure {
             self = failure
+        } else if let error = error as? HTTPParserError, error != .invalidEOFState {
+            self.init(upstream, .unreadable, "its answer is not HTTP/1.1; check its address and whether it wants https")
         } else if hasHead {
             self.init(upstream, .interrupted, "the connection was lost before the end of the answer")
         } else {
@@ -65,15 +68,22 @@ extension UpstreamFailure {
         case 429, 503, 529:
             self.init(upstream, .busy(retryAfter: Self.secondsToWait(headers)), "it is busy (status \(status))\(said)")
         case 400..<500:
-            self.init(upstream, .refused(status: status, param: error.param, code: error.code), error.message ?? "it answered with status \(status)")
+            self.init(
+                upstream, .refused(status: status, param: error.param, code: error.code),
+                error.message ?? "the upstream server '\(upstream)' answered with status \(status)")
         case 500..<600: self.init(upstream, .failed(status: status), "it answered with status \(status)\(said)")
         default: self.init(upstream, .unreadable, "it answered with status \(status), which is not expected; check its address")
         }
     }
 
-    /// Returns the seconds of `Retry-After`; nil if there is none, or a date.
+    /// Returns the bounded seconds of `Retry-After`; nil if there is none.
     private static func secondsToWait(_ headers: HTTPHeaders) -> Int? {
-        guard let text = headers.first(name: "retry-after"), let seconds = Double(text.filter { $0 != " " }), seconds >= 0 else { return nil }
-        return Int(min(seconds.rounded(.up), Double(UpstreamLimits.retrySeconds)))
+        guard let text = headers.first(name: "retry-after")?.prefix(100) else { return nil }
+        // A fraction is not allowed, but some servers send it.
+        if let fraction = Double(text.filter { $0 != " " }) {
+            return fraction >= 0 ? Int(min(fraction.rounded(.up), Double(UpstreamLimits.retrySeconds))) : nil
+        }
+        let seconds = RetryAfter.seconds(String(text), now: Int(Date().timeIntervalSince1970))
+        return seconds.map { min($0, UpstreamLimits.retrySeconds) }
     }
 }

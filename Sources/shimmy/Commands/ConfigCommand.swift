@@ -24,11 +24,29 @@ struct ConfigCheckCommand: AsyncParsableCommand, WorksWithoutConfiguration {
         let path = file ?? ProcessConfiguration.shared.path
         var content = ProcessConfiguration.read(path)
         PresetCheck.checkBases(&content)
+        Self.checkVariables(&content)
         await Self.checkKeys(&content)
         let problems = content.problems
         for problem in problems { Console.print("\(problem)") }
         if !problems.isEmpty { throw ExitStatus.failure }
         Console.print("\(path) is valid.")
+    }
+
+    /// Reports environment variables with keys that are not set. A server with this file and this environment refuses to start.
+    private static func checkVariables(_ file: inout ConfigurationFile) {
+        guard file.problems.isEmpty else { return }
+        for table in file.upstreams {
+            guard case .variable(let name)? = table.key, !ProcessConfiguration.hasKey(in: name) else { continue }
+            file.add(missing(name), at: ["upstream", table.name, "api_key_env"])
+        }
+        for table in file.keys {
+            guard case .variable(let name)? = table.source, !ProcessConfiguration.hasKey(in: name) else { continue }
+            file.add(missing(name), at: ["key", table.name, "key_env"])
+        }
+    }
+
+    private static func missing(_ variable: String) -> String {
+        "the environment variable \(variable) is not set to a key here. A server needs it to start."
     }
 
     /// Reports keys whose names keys of the data directory have. A server accepts both.

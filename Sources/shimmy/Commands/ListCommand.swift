@@ -49,7 +49,7 @@ struct ListCommand: AsyncParsableCommand {
                 object["aliases"] = .array(catalog.aliases(of: record).map(JSON.string))
                 object["context_length"] = try options.plannedContextLength(record).map(JSON.int) ?? .null
                 object["trained_context_length"] = record.contextLength.map(JSON.int) ?? .null
-                object["loaded"] = loaded.map { JSON.bool($0.contains(record.loaded.id)) } ?? .null
+                object["loaded"] = Self.isLoaded(record, loaded).map(JSON.bool) ?? .null
                 return .object(object)
             }
             Console.print(JSON.array(all).pretty())
@@ -99,9 +99,21 @@ struct ListCommand: AsyncParsableCommand {
         [
             record.id, record.architecture ?? "-", record.parameterCount.map(Console.count) ?? "-", record.quantization ?? "-",
             record.upstream == nil ? Console.size(record.sizeBytes) : "-", try options.plannedContextLength(record).map { "\($0)" } ?? "-",
-            loaded.map { $0.contains(record.loaded.id) ? "yes" : "no" } ?? "-", record.source.label,
+            Self.isLoaded(record, loaded).map { $0 ? "yes" : "no" } ?? "-", Self.source(of: record),
             Self.note(problem: record.problem, aliases: aliases),
         ]
+    }
+
+    /// Returns whether the server has loaded a model; nil if that is unknown, or an upstream server loads it.
+    /// - loaded: the ids of the loaded models; nil if no server answers.
+    private static func isLoaded(_ record: ModelRecord, _ loaded: Set<String>?) -> Bool? {
+        record.upstream == nil ? loaded?.contains(record.loaded.id) : nil
+    }
+
+    /// Returns the source of a model and, for a model of upstream servers, their names in the configuration.
+    private static func source(of record: ModelRecord) -> String {
+        guard let upstream = record.upstream else { return record.source.label }
+        return "\(record.source.label) \(upstream.servers.joined(separator: ", "))"
     }
 
     private static func note(problem: String?, aliases: [String]) -> String {

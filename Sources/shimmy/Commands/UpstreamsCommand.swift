@@ -23,7 +23,9 @@ struct UpstreamsListCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let list = try await client.withServer { try await $0.get("/admin/upstreams") }["data"]?.arrayValue ?? []
+        let answer = try await client.withServer { try await $0.get("/admin/upstreams") }
+        let list = answer["data"]?.arrayValue ?? []
+        if let problem = answer["problem"]?.stringValue { Console.log("The server did not take its newest configuration: \(problem)") }
         if json { return Console.print(JSON.array(list).pretty()) }
         if list.isEmpty { return Console.print("The server has no upstreams. docs/fleet.md describes how to add one to shimmy.toml.") }
         Console.print(Console.table([Self.head] + list.map(Self.row)))

@@ -27,6 +27,9 @@ final class ConfiguredUpstreams: Sendable {
         try tables.map(settings)
     }
 
+    /// Returns the text of an error of `read`.
+    static func reason(_ error: any Error) -> String { (error as? ValidationError)?.message ?? "\(error)" }
+
     private static func settings(_ table: UpstreamTable) throws -> UpstreamSettings {
         var settings = UpstreamSettings(name: table.name, url: table.url ?? "")
         settings.kind = table.kind.flatMap { UpstreamKind(rawValue: $0) }
@@ -91,7 +94,7 @@ final class ConfiguredUpstreams: Sendable {
         do {
             settings = try Self.read()
         } catch {
-            return Console.log("Upstreams are not shown: \((error as? ValidationError)?.message ?? "\(error)")")
+            return Console.log("Upstreams are not shown: \(Self.reason(error))")
         }
         if settings.isEmpty || fleet != nil { return }
         let started = start(logger: LogOptions.quiet)

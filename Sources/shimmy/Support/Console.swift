@@ -10,7 +10,7 @@ import ShimmyTerminal
 enum Console {
     static func print(_ text: String, terminator: String = "\n") { write(text + terminator, to: 1) }
 
-    static func error(_ text: String) { write("error: " + text + "\n", to: 2) }
+    static func error(_ text: String) { write("Error: " + text + "\n", to: 2) }
 
     static func log(_ line: String, terminator: String = "\n") { write(line + terminator, to: 2) }
 

@@ -78,6 +78,7 @@ struct LiveConfiguration: Sendable {
         if !problems.isEmpty {
             for problem in problems { logger.error("configuration problem", metadata: ["problem": "\(problem)"]) }
             logger.error("configuration not reloaded; the previous one stays in effect")
+            ConfiguredUpstreams.shared.fleet?.refuse("\(problems[0])")
             return
         }
         Logs.level.withLock { $0 = command.options.level(quiet: false) }
@@ -120,7 +121,9 @@ struct LiveConfiguration: Sendable {
         do {
             ConfiguredUpstreams.shared.fleet?.update(try ConfiguredUpstreams.read())
         } catch {
-            logger.error("upstreams not reloaded", metadata: ["error": "\(error)"])
+            let reason = ConfiguredUpstreams.reason(error)
+            logger.error("upstreams not reloaded", metadata: ["error": "\(reason)"])
+            ConfiguredUpstreams.shared.fleet?.refuse(reason)
         }
     }
 

@@ -8,6 +8,9 @@ final class ProcessConfiguration: Sendable {
     static let environment = ProcessInfo.processInfo.environment
     static let shared = ProcessConfiguration(named: option(in: CommandLine.arguments))
 
+    /// Returns whether a variable of the environment is set to more than spaces.
+    static func hasKey(in variable: String) -> Bool { environment[variable]?.contains { !$0.isWhitespace } ?? false }
+
     /// The path given by `--config`; nil without that option.
     private let named: String?
     private let current: Mutex<ConfigurationFile?>

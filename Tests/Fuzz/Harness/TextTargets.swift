@@ -1,5 +1,6 @@
 import ShimmyClient
 import ShimmyCore
+import ShimmyHTTP
 import ShimmyHub
 import ShimmyJSON
 import ShimmyTerminal
