@@ -116,7 +116,8 @@ extension InferenceService {
                 return (json: answer.withoutText("unload"), ignored: freed.ignoredParameters)
             }
             let fitted = try await fitting(request, planned)
-            caller.charge?.note(model: try await load().record.id)
+            let lease = try await load()
+            caller.charge?.note(model: lease.record.id)
             caller.charge?.end(.none)
             return (json: answer.withoutText("load"), ignored: fitted.ignoredParameters)
         }
