@@ -24,6 +24,13 @@ def browser():
             yield browser
 
 
+def watch(page, server, problems: list[str]):
+    """Collects messages of the console, errors and requests to other servers."""
+    page.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") and "Failed to load resource" not in message.text else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("request", lambda sent: None if sent.url.startswith((server.url + "/", "data:", "blob:")) else problems.append(sent.url))
+
+
 @contextlib.contextmanager
 def opened(browser, server, key: str | None = None, **options):
     """A page of the server. It must report nothing to the console and ask no other server.
@@ -36,9 +43,7 @@ def opened(browser, server, key: str | None = None, **options):
         if key is not None:
             context.add_init_script(f"localStorage.getItem('shimmy.key') ?? localStorage.setItem('shimmy.key', JSON.stringify('{key}'))")
         page = context.new_page()
-        page.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") and "Failed to load resource" not in message.text else None)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("request", lambda sent: None if sent.url.startswith((server.url + "/", "data:", "blob:")) else problems.append(sent.url))
+        watch(page, server, problems)
         yield page
     assert problems == []
 

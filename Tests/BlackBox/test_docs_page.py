@@ -1,22 +1,8 @@
 """The page of `GET /docs` in a browser: Playwright drives a Chromium of this machine and downloads none."""
 
-import shutil
-
 import pytest
 
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        pytest.skip("this machine has no Chromium")
-    with playwright.sync_playwright() as driver:
-        with driver.chromium.launch(executable_path=program) as browser:
-            yield browser
+from page_views import browser  # noqa: F401
 
 
 @pytest.fixture(params=["light", "dark"])

@@ -2,29 +2,14 @@
 
 import json
 import re
-import shutil
 
 import pytest
 
 from page_answers import HOSTILE, MARKDOWN, Stream, scripted
+from page_views import SECONDS, browser, expect, watch  # noqa: F401
 from server import MODEL
 
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-expect = playwright.expect
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-SECONDS = 1000
 TOOL = json.dumps({"name": "add", "description": "Adds.", "parameters": {"type": "object", "properties": {"a": {"type": "number"}}}})
-
-
-@pytest.fixture(scope="module")
-def browser():
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        pytest.skip("this machine has no Chromium")
-    with playwright.sync_playwright() as driver:
-        with driver.chromium.launch(executable_path=program) as browser:
-            yield browser
 
 
 @pytest.fixture
@@ -49,12 +34,6 @@ def page(context, server, problems):
     expect(page.get_by_role("button", name=re.compile("^Model: "))).not_to_have_text("Loading…")
     yield page
     assert problems == []
-
-
-def watch(page, server, problems):
-    page.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") and "Failed to load resource" not in message.text else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("request", lambda sent: None if sent.url.startswith((server.url + "/", "data:", "blob:")) else problems.append(sent.url))
 
 
 def say(page, text):
