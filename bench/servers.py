@@ -28,6 +28,8 @@ class Contender:
     command: list[str]
     model: str
     environment: dict = field(default_factory=dict)
+    # Clients send it as their key.
+    key: str = "none"
 
 
 class Server:
@@ -108,7 +110,7 @@ class Server:
         return len(answer["data"])
 
     def stream(self, prompt: str, tokens: int, **fields) -> "Stream":
-        return Stream(self.port, self.contender.model, prompt, tokens, **fields)
+        return Stream(self.port, self.contender.model, prompt, tokens, key=self.contender.key, **fields)
 
     def streams(self, requests: list[dict]) -> list["Stream"]:
         """Sends all requests at once and waits for all answers."""
@@ -130,7 +132,9 @@ class Server:
 class Stream:
     """A streamed chat completion at temperature 0, with the arrival times of its text (`time.perf_counter`)."""
 
-    def __init__(self, port: int, model: str, prompt: str, tokens: int, system: str | None = None, on_text=None, **fields):
+    def __init__(
+        self, port: int, model: str, prompt: str, tokens: int, system: str | None = None, on_text=None, key: str = "none", **fields
+    ):
         messages = [{"role": "system", "content": system}] if system else []
         body = {
             "model": model,
@@ -143,7 +147,7 @@ class Stream:
         }
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=900)
         self.begin = time.perf_counter()
-        connection.request("POST", "/v1/chat/completions", json.dumps(body), {"Content-Type": "application/json"})
+        connection.request("POST", "/v1/chat/completions", json.dumps(body), {"Content-Type": "application/json", "Authorization": f"Bearer {key}"})
         response = connection.getresponse()
         if response.status != 200:
             raise RuntimeError(f"a request failed: {response.status} {response.read()!r}")
