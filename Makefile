@@ -13,7 +13,7 @@ DIST ?= .build-dist/packages
 # Seconds for which 'make fuzz' and 'make soak' look for faults.
 SECONDS ?=
 
-.PHONY: help run build test test-unit test-blackbox test-page test-long bench fuzz fuzz-check soak routing sanitize dist dist-check compat-docs format lint clean tools llama page model
+.PHONY: help run build test test-unit test-blackbox test-page test-long test-engines bench fuzz fuzz-check soak routing sanitize dist dist-check compat-docs format lint clean tools llama page model
 
 help: ## List these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ test-page: build model ## Run the tests of the page in a browser (they need Chro
 
 test-long: build model fuzz-check test-page ## Run the tests that take too long for every change
 	$(PYTHON) scripts/run_blackbox.py --long
+
+test-engines: build model ## Run tests with a Shimmy in front of real engines (vLLM's packages take 3.5 GB)
+	$(PYTHON) scripts/test_engines.py
 
 bench: build model ## Measure beside llama-server built from the same source; writes docs/benchmarks.md and the numbers of other documents
 	$(PYTHON) bench/run.py
@@ -74,6 +77,7 @@ compat-docs: build ## Write the compatibility matrices in docs and the data of t
 	$(PROGRAM) compat ollama > docs/OLLAMA_COMPAT.md
 	$(PROGRAM) compat llama-server > docs/LLAMA_SERVER_COMPAT.md
 	$(PROGRAM) compat lmstudio > docs/LMSTUDIO_COMPAT.md
+	$(PROGRAM) compat upstreams > docs/UPSTREAMS_COMPAT.md
 	$(PYTHON) scripts/page_data.py $(PROGRAM)
 
 format: ## Format all Swift code

@@ -161,11 +161,14 @@ let package = Package(
         target(
             "ShimmyUpstreams",
             [
-                "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyClient", "ShimmyRouting", "ShimmyHTTP",
+                "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyGrammar", "ShimmyChat", "ShimmyClient", "ShimmyRouting", "ShimmyHTTP",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
+        target(
+            "ShimmyIsolation",
+            ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyUpstreams", .product(name: "Logging", package: "swift-log")]),
         target(
             "ShimmyService",
             [
@@ -202,6 +205,7 @@ let package = Package(
                 "ShimmyConversion", "ShimmyPrefixes",
                 "ShimmyModels", "ShimmyHub", "ShimmyConfiguration", "ShimmyStorage", "ShimmyService", "ShimmyServer", "ShimmyClient",
                 "ShimmyTerminal", "ShimmyMetrics", "ShimmyDaemon", "CBuild", "ShimmyAccounts", "ShimmyTracing", "ShimmyUpstreams",
+                "ShimmyIsolation",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
@@ -247,6 +251,7 @@ let package = Package(
                 "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             ]),
+        tests("ShimmyIsolation", ["ShimmyEngine", "ShimmyChat", .product(name: "Logging", package: "swift-log")]),
         tests(
             "ShimmyStorage", ["ShimmyJSON", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log")]),
         tests(

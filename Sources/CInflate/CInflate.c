@@ -123,3 +123,19 @@ shimmy_inflate_status shimmy_inflate_step(
     // Z_BUF_ERROR means that no progress was possible, as at the end of the input.
     return status == Z_OK || status == Z_BUF_ERROR ? shimmy_inflate_more : shimmy_inflate_damaged;
 }
+
+size_t shimmy_gzip(const uint8_t *input, size_t input_count, uint8_t *output, size_t output_count) {
+    // zlib counts in 32 bits.
+    if (input_count > UINT_MAX || output_count > UINT_MAX) return 0;
+    z_stream stream = {0};
+    // Adding 16 makes zlib write the header of gzip.
+    if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) return 0;
+    stream.next_in = (Bytef *)input;
+    stream.avail_in = (uInt)input_count;
+    stream.next_out = output;
+    stream.avail_out = (uInt)output_count;
+    int status = deflate(&stream, Z_FINISH);
+    size_t written = output_count - stream.avail_out;
+    deflateEnd(&stream);
+    return status == Z_STREAM_END ? written : 0;
+}

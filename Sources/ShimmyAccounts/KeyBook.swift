@@ -197,6 +197,25 @@ package final class KeyBook: Sendable {
         return key.map { NewKey(key: $0, text: text) }
     }
 
+    /// Changes the properties of a key. Requests that begin later get the new ones. Returns the key after the change, or nil if there is no such key
+    /// that is not revoked.
+    /// - name: the name or the id of the key.
+    /// - edit: gets the current properties and changes some of them. The file is locked meanwhile.
+    package func update(_ name: String, _ edit: @escaping @Sendable (inout KeyDraft) -> Void) async throws -> AccessKey? {
+        let time = now()
+        return try await change(name) { key, database in
+            var draft = KeyDraft(key)
+            edit(&draft)
+            // A key that has expired can be changed in other ways.
+            try draft.check(at: draft.expires == key.expires ? .distantPast : time)
+            do {
+                try KeySchema.update(key.id, draft, database)
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
+                throw KeyBookError.nameTaken(draft.name)
+            }
+        }
+    }
+
     /// Changes a key that is not revoked. Returns it after the change; nil if there is none.
     private func change(_ name: String, _ work: @escaping @Sendable (AccessKey, Database) throws -> Void) async throws -> AccessKey? {
         guard FileManager.default.fileExists(atPath: path) else { return nil }

@@ -1,7 +1,7 @@
 package import Foundation
 import ShimmyCore
 
-/// The properties of a key that does not exist yet.
+/// The properties of a key that an administrator chooses.
 package struct KeyDraft: Sendable, Equatable {
     package var name: String
     package var role: AccessKey.Role
@@ -20,6 +20,11 @@ package struct KeyDraft: Sendable, Equatable {
         self.limits = limits
         self.weight = weight
         self.expires = expires
+    }
+
+    /// Creates a draft with the properties of a key.
+    init(_ key: AccessKey) {
+        self.init(name: key.name, role: key.role, models: key.models, limits: key.limits, weight: key.weight, expires: key.expires)
     }
 
     /// Throws `KeyBookError.invalid` for the first property that a key may not have at a time.

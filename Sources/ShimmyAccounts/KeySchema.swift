@@ -47,6 +47,22 @@ enum KeySchema {
             ])
     }
 
+    /// Replaces the properties of a key.
+    static func update(_ id: String, _ draft: KeyDraft, _ database: Database) throws {
+        try database.execute(
+            sql: """
+                UPDATE key SET
+                    name = ?, role = ?, models = ?, requests_per_minute = ?, tokens_per_minute = ?, tokens_per_day = ?, concurrency = ?,
+                    max_output_tokens = ?, weight = ?, expires = ?
+                WHERE id = ?
+                """,
+            arguments: [
+                draft.name, draft.role.rawValue, JSON.array(draft.models.map(JSON.string)).text, draft.limits.requestsPerMinute,
+                draft.limits.tokensPerMinute, draft.limits.tokensPerDay, draft.limits.concurrency, draft.limits.maxOutputTokens, draft.weight,
+                draft.expires.map(seconds), id,
+            ])
+    }
+
     /// The columns that restrict a key if they are not null.
     private static let optional = [
         "expires", "revoked", "requests_per_minute", "tokens_per_minute", "tokens_per_day", "concurrency", "max_output_tokens",

@@ -77,43 +77,30 @@ package struct ConfigurationFile: Sendable {
             refuseUnknown(in: table, &reader)
             root.take(reader)
         }
-        for (name, content) in root.object("model") ?? [:] {
-            guard let content = content.objectValue else {
-                root.report("model", "each model needs its own table, such as [model.\"\(name)\"].")
-                continue
-            }
-            var reader = root.nested("model\u{1f}\(name)", content)
-            presets.append(ModelPreset(name: name, &reader, paths))
-            root.take(reader)
-        }
+        presets = namedTables("model", &root) { ModelPreset(name: $0, &$1, paths) }
         ModelPreset.checkNames(presets, &root)
-        readKeys(&root, paths)
-        readUpstreams(&root, paths)
+        let settingHint = " The setting api_key of [server] is a list of keys."
+        keys = namedTables("key", &root, hint: settingHint) { KeyTable(name: $0, &$1, paths) }
+        upstreams = namedTables("upstream", &root) { UpstreamTable(name: $0, &$1, paths) }
         problems = root.problems
     }
 
-    private mutating func readKeys(_ root: inout TableReader, _ paths: PathBase) {
-        for (name, content) in root.object("key") ?? [:] {
+    /// Returns what `read` makes of each table whose name follows a kind, such as [model."NAME"].
+    /// - hint: what the message for anything else than a table says at its end.
+    private func namedTables<Table>(
+        _ kind: String, _ root: inout TableReader, hint: String = "", read: (_ name: String, _ reader: inout TableReader) -> Table
+    ) -> [Table] {
+        var tables: [Table] = []
+        for (name, content) in root.object(kind) ?? [:] {
             guard let content = content.objectValue else {
-                root.report("key", "each key needs its own table, such as [key.\"\(name)\"]. The setting api_key of [server] is a list of keys.")
+                root.report(kind, "each \(kind) needs its own table, such as [\(kind).\"\(name)\"].\(hint)")
                 continue
             }
-            var reader = root.nested("key\u{1f}\(name)", content)
-            keys.append(KeyTable(name: name, &reader, paths))
+            var reader = root.nested("\(kind)\u{1f}\(name)", content)
+            tables.append(read(name, &reader))
             root.take(reader)
         }
-    }
-
-    private mutating func readUpstreams(_ root: inout TableReader, _ paths: PathBase) {
-        for (name, content) in root.object("upstream") ?? [:] {
-            guard let content = content.objectValue else {
-                root.report("upstream", "each upstream needs its own table, such as [upstream.\"\(name)\"].")
-                continue
-            }
-            var reader = root.nested("upstream\u{1f}\(name)", content)
-            upstreams.append(UpstreamTable(name: name, &reader, paths))
-            root.take(reader)
-        }
+        return tables
     }
 
     private func refuseUnknown(_ root: inout TableReader) {

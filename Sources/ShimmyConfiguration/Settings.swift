@@ -1,3 +1,5 @@
+import ShimmyCore
+
 /// All settings: the only list. The file's reader, `shimmy config`, the example, the environment's reader and the options are made from it.
 package enum Settings {
     package static let all: [Setting] = server + limits + models + engine + storage + log + tracing
@@ -35,7 +37,9 @@ package enum Settings {
         .maxConnections, .maxClientConnections, .maxRequests, .maxBody, .bodyMemory, .writeSeconds, .wrongKeys, .cachedTokenPercent,
     ]
     private static let models: [Setting] = [.modelDir, .model, .claudeModel, .preload, .maxModels, .modelWait, .memoryBudget, .keepAlive]
-    private static let engine: [Setting] = [.ctxSize, .threads, .slots, .streamGap, .queue, .cpuKernels, .chatTemplateFile, .lora, .deterministic]
+    private static let engine: [Setting] = [
+        .ctxSize, .threads, .slots, .streamGap, .queue, .cpuKernels, .chatTemplateFile, .lora, .deterministic, .isolation, .isolationMemory,
+    ]
     private static let storage: [Setting] = [
         .dataDir, .cacheDir, .prefixCacheDir, .stateDir, .noStore, .storeSize, .storeDays, .usageDays, .prefixCacheSize,
     ]
@@ -211,6 +215,16 @@ extension Setting {
     package static let deterministic = Setting(
         "engine", "deterministic", .flag, default: "false",
         "Compute one sequence at a time and reuse nothing, so that equal requests get bit-identical responses.")
+}
+
+extension Setting {
+    package static let isolation = Setting(
+        "engine", "isolation", .choice(ModelIsolation.allCases.map(\.rawValue)), default: "\"none\"",
+        "Where models run: none (in the server's process) or process (each in a process of its own, whose crash does not end the server).",
+        isLive: true)
+    package static let isolationMemory = Setting(
+        "engine", "isolation_memory", .size,
+        "Max bytes that a model's own process may allocate, such as \"6G\"; Linux only. Default: no limit.", isLive: true)
 }
 
 // MARK: [storage]

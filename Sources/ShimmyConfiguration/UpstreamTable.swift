@@ -15,6 +15,8 @@ package struct UpstreamTable: Sendable, Equatable {
     package var url: String?
     /// The program that runs there; nil to find out.
     package var kind: String?
+    /// The dialect of requests for answers to conversations; nil for the default of the kind.
+    package var dialect: String?
     package var key: KeySource?
     /// Names and patterns of the models to offer; empty for all.
     package var models: [String] = []
@@ -40,9 +42,11 @@ package struct UpstreamTable: Sendable, Equatable {
 
     package static let kinds = ["auto", "vllm", "sglang", "llama-server", "ollama", "shimmy", "openai", "anthropic"]
 
+    package static let dialects = ["chat", "responses", "messages"]
+
     private static let keys = [
-        "url", "kind", "api_key", "api_key_env", "models", "prefix", "priority", "weight", "timeout", "first_byte_timeout", "connect_timeout",
-        "health", "health_interval", "max_concurrency", "headers", "tls_ca", "fields",
+        "url", "kind", "dialect", "api_key", "api_key_env", "models", "prefix", "priority", "weight", "timeout", "first_byte_timeout",
+        "connect_timeout", "health", "health_interval", "max_concurrency", "headers", "tls_ca", "fields",
     ]
     private static let mostHeaders = 50
     /// Headers that determine how a request is sent, and what the other server sends.
@@ -69,6 +73,7 @@ package struct UpstreamTable: Sendable, Equatable {
         }
         let kind = reader.setting(.choice(Self.kinds), "kind", paths: paths)
         self.kind = kind == "auto" ? nil : kind
+        dialect = reader.setting(.choice(Self.dialects), "dialect", paths: paths)
         key = Self.key(&reader, paths)
         models = reader.value("models", "a list, which is not empty, of \(KeyRanges.modelExpectation)", Self.models) ?? []
         prefix = reader.value("prefix", "a string of at most 64 characters without spaces", Self.prefix)

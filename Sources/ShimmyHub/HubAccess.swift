@@ -6,6 +6,11 @@ package struct HubAccess: Sendable {
     package let directory: String
     /// Max bytes of memory that a model may take, for the choice of a quantization.
     package let memory: Int
+    /// The pulls of this process that run.
+    private let running = RunningPulls()
+
+    /// The pulls that are not complete.
+    package var unfinished: UnfinishedPulls { UnfinishedPulls(directory: directory, running: running) }
 
     package init(endpoint: HubEndpoint, stall: Double = 30, directory: String, memory: Int) {
         self.endpoint = endpoint
@@ -16,6 +21,8 @@ package struct HubAccess: Sendable {
 
     /// Runs `body` with a puller whose connections are closed afterwards. Pulls are rare, and an idle server keeps no connections.
     package func withPuller<Result>(_ body: (ModelPuller) async throws -> Result) async throws -> Result {
-        try await HubClient.withHTTP(endpoint: endpoint, stall: stall) { try await body(ModelPuller(client: $0, directory: directory)) }
+        try await HubClient.withHTTP(endpoint: endpoint, stall: stall) { client in
+            try await body(ModelPuller(client: client, directory: directory, running: running))
+        }
     }
 }

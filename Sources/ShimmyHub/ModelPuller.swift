@@ -39,6 +39,19 @@ package struct PlannedPull: Sendable {
         return String(repeating: "0", count: 64)
     }
 
+    /// The address with which a later pull continues this one.
+    package var resumeAddress: String {
+        let place = address.revision == "main" ? address.repository : "\(address.repository)@\(address.revision)"
+        if let file = address.file { return "\(place)/\(file)" }
+        if let quantization = choice.quantization { return "\(place):\(quantization)" }
+        return choice.isFolder ? place : "\(place)/\(choice.files[0].path)"
+    }
+
+    /// The pull as the manifest keeps it.
+    fileprivate var unfinished: UnfinishedPull {
+        UnfinishedPull(begun: UnixTime.now, totalBytes: totalBytes, isFolder: choice.isFolder, files: missing)
+    }
+
     /// The title for people. The model's name depends on the other models: see `name(among:)`.
     package var title: String { choice.quantization.map { "\(address.repository):\($0)" } ?? address.repository }
 
@@ -53,10 +66,13 @@ package struct PlannedPull: Sendable {
 package struct ModelPuller: Sendable {
     private let client: HubClient
     private let directory: String
+    private let running: RunningPulls
 
-    package init(client: HubClient, directory: String) {
+    /// - running: is told of each pull while it runs.
+    package init(client: HubClient, directory: String, running: RunningPulls = RunningPulls()) {
         self.client = client
         self.directory = directory
+        self.running = running
     }
 
     /// Returns the choices that the hub offers. Throws `HubError`.
@@ -94,6 +110,17 @@ package struct ModelPuller: Sendable {
     /// Downloads the missing files one after the other. Throws `HubError`; received data is kept for the next attempt.
     /// - progress: called in order; the download waits for it.
     package func run(_ plan: PlannedPull, progress: @escaping @Sendable (PullProgress) -> Void) async throws {
+        running.begin(plan.resumeAddress)
+        defer { running.end(plan.resumeAddress) }
+        // A pull of another process may wait for the manifest, so that it is written in the slow lane.
+        if !plan.isComplete {
+            try await WorkerPool.files.run(.slow) { _ in try PullManifest.begin(plan.unfinished, plan.resumeAddress, in: plan.folder) }
+        }
+        try await download(plan, progress)
+        try await WorkerPool.files.run(.slow) { _ in try PullManifest.end(plan.resumeAddress, in: plan.folder) }
+    }
+
+    private func download(_ plan: PlannedPull, _ progress: @escaping @Sendable (PullProgress) -> Void) async throws {
         let total = plan.totalBytes
         let done = Mutex(total - plan.missing.reduce(0) { $0.saturated(adding: $1.size) })
         for file in plan.missing {
@@ -133,10 +160,10 @@ package struct ModelPuller: Sendable {
         }
     }
 
-    private static func arrived(_ file: HubFile, in folder: String) -> Int {
-        let path = "\(folder)/\(file.path)" as NSString
+    /// Returns the bytes of an incomplete file that have arrived. Blocks the calling thread.
+    static func arrived(_ file: HubFile, in folder: String) -> Int {
         var status = stat()
-        guard stat("\(path.deletingLastPathComponent)/.\(path.lastPathComponent).partial", &status) == 0 else { return 0 }
+        guard stat(PartialFile.path(of: "\(folder)/\(file.path)"), &status) == 0 else { return 0 }
         return min(Int(status.st_blocks) * 512, file.size)
     }
 }

@@ -26,10 +26,9 @@ package final class PartialFile: Sendable {
     /// - identity: identifies the content; data with another identity is discarded.
     /// - chunkCount: the number of chunks of the file. The journal's entries for other chunks are ignored.
     package init(for target: String, identity: String, size: Int, chunkCount: Int) throws(HubError) {
-        let (folder, name) = ((target as NSString).deletingLastPathComponent, (target as NSString).lastPathComponent)
-        path = "\(folder)/.\(name).partial"
-        journalPath = path + ".journal"
-        descriptor = try Self.openAlone(path, name)
+        path = Self.path(of: target)
+        journalPath = Self.journalPath(of: path)
+        descriptor = try Self.openAlone(path, (target as NSString).lastPathComponent)
         let header = "\(identity) \(size)\n"
         let known = RegularFile.text(journalPath, limit: Self.longestJournal) ?? ""
         // The file is empty if it was just created. Then the journal belongs to an earlier file.
@@ -52,6 +51,29 @@ package final class PartialFile: Sendable {
     deinit {
         close(descriptor)
         close(journal)
+    }
+
+    /// Returns the path of the incomplete file of a target.
+    static func path(of target: String) -> String {
+        "\((target as NSString).deletingLastPathComponent)/.\((target as NSString).lastPathComponent).partial"
+    }
+
+    /// - path: the path of the incomplete file.
+    static func journalPath(of path: String) -> String { path + ".journal" }
+
+    /// Opens an incomplete file and locks it, so that no pull continues it until the descriptor is closed. Returns nil if there is no such file.
+    /// Throws `HubError.busy` if a pull writes to it.
+    static func locked(_ path: String, _ name: String) throws(HubError) -> Int32? {
+        let descriptor = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            if errno == ENOENT || errno == ENOTDIR { return nil }
+            throw .cannotWrite(path, reason: reason)
+        }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            throw .busy(name)
+        }
+        return descriptor
     }
 
     /// Opens and locks the file. Between these two steps, the previous owner may have moved the file to its target or deleted it. The lock

@@ -15,6 +15,10 @@ package struct ModelSettings: Sendable, Equatable {
     package var preloads: Bool
     /// The adapters to load with the model, in addition to those that were found.
     package var adapters: [LoRAAdapter] = []
+    /// Where the model runs; nil for the server's setting.
+    package var isolation: ModelIsolation?
+    /// The max bytes that the model's own process may allocate; nil for no limit.
+    package var isolationMemory: Int?
 
     package init(
         contextLength: Int? = nil, slots: Int? = nil, keepAlive: KeepAlive? = nil, isPinned: Bool = false, preloads: Bool = false

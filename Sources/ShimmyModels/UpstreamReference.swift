@@ -8,8 +8,10 @@ package struct UpstreamReference: Sendable, Equatable {
     package var servers: [String]
     /// Whether the model also has an id without the name of a server, which is then preferred.
     package var hasShortID = false
-    /// What the model can do besides its role: `tools`, `thinking`, `vision`; only what a server says.
+    /// What the model can do besides its role: `tools`, `thinking`, `vision`, `audio`; only what a server says.
     package var abilities: [String] = []
+    /// The kinds of media that the model may read: all of which no server says that it does not.
+    package var media = MediaKinds.all
 
     package init(key: String, servers: [String]) {
         self.key = key
@@ -20,14 +22,15 @@ package struct UpstreamReference: Sendable, Equatable {
 extension ModelRecord {
     /// Makes the record of a model of upstream servers.
     /// - contextLength: the max length of prompt and answer, in tokens; nil if unknown.
-    package init(id: String, upstream: UpstreamReference, role: ModelRole, contextLength: Int?) {
+    /// - created: the Unix time at which the model was made, or was first seen; 0 if unknown.
+    package init(id: String, upstream: UpstreamReference, role: ModelRole, contextLength: Int?, created: Int = 0) {
         let kind: ModelKind =
             switch role {
             case .chat: .model
             case .embeddings: .embedding
             case .rerank: .reranker
             }
-        self.init(id: id, path: "", source: .upstream, kind: kind, sizeBytes: 0, modified: 0, shards: [])
+        self.init(id: id, path: "", source: .upstream, kind: kind, sizeBytes: 0, modified: created, shards: [])
         self.contextLength = contextLength
         self.upstream = upstream
     }

@@ -28,6 +28,7 @@ package struct ReplicaState: Sendable {
         switch health {
         case .draining: return .draining
         case .unhealthy(let problem): return .unhealthy(problem)
+        case .suspect(let problem): return .suspect(problem)
         case .healthy: break
         }
         switch breaker.state(at: now) {

@@ -36,6 +36,8 @@ package enum ReplicaHealth: Hashable, Sendable {
     /// The checks pass, or none was made yet.
     case healthy
     case unhealthy(String)
+    /// The checks fail, but requests may succeed. The replica gets them only while no other one can serve.
+    case suspect(String)
     /// The replica gets no new requests.
     case draining
 }

@@ -54,8 +54,8 @@ package struct Candidate: Hashable, Sendable {
 package struct Refusal: Hashable, Sendable {
     package enum Reason: Hashable, Sendable {
         case draining
-        /// The health checks fail.
-        case unhealthy(String)
+        /// The health checks fail. A suspect replica still serves if there is no other one.
+        case unhealthy(String), suspect(String)
         /// The circuit breaker is open, or the upstream asked for a pause.
         case open(until: ContinuousClock.Instant)
         /// The circuit breaker waits for the outcome of one request.

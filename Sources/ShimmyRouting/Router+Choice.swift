@@ -38,8 +38,8 @@ extension Router {
         return found.prefix(terms.candidates).map(\.replica)
     }
 
-    /// Returns the replica whose breaker closes soonest, if open breakers are the only reason that no replica can serve: a breaker keeps requests away
-    /// from a replica only as long as there is another one.
+    /// Returns the replica that may serve soonest, if open breakers and failed checks of replicas that were healthy before are the only reasons that no
+    /// replica can serve: they keep requests away from a replica only as long as there is another one.
     private func lastResort(in pool: ReplicaPool, at now: ContinuousClock.Instant) -> Candidate? {
         var best: (slot: Int, end: ContinuousClock.Instant)?
         for id in pool.members {
@@ -48,7 +48,7 @@ extension Router {
             switch reason {
             case .full: return nil
             case .draining, .unhealthy: continue
-            case .probing: end = now
+            case .probing, .suspect: end = now
             case .open(let until): end = until
             }
             guard table.states[slot].hasRoom, best == nil || end < best!.end else { continue }

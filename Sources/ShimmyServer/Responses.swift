@@ -19,10 +19,15 @@ extension HTTPField.Name {
     static let notStored = Self("x-shimmy-not-stored")!
     /// The upstream server that made the answer.
     static let upstream = Self("x-shimmy-upstream")!
+    /// The parts of an upstream server's answer without the requested form, and the origin of token counts that it does not report.
+    static let unfit = Self("x-shimmy-unfit")!
+    static let usage = Self("x-shimmy-usage")!
     /// The servers that a request has passed.
     static let hops = Self(UpstreamContext.hopHeader)!
     /// The headers that report how an answer deviates from its request.
-    static let reports = [ignoredParameters, forcedParameters, normalized, clampedTokens, unenforced, droppedItems, notStored, upstream]
+    static let reports = [
+        ignoredParameters, forcedParameters, normalized, clampedTokens, unenforced, droppedItems, notStored, upstream, unfit, usage,
+    ]
     /// The headers about the limits of a key.
     static let rateLimits = RateLimitHeaders.names.compactMap { Self($0) }
     static let accelBuffering = Self("x-accel-buffering")!
@@ -66,6 +71,8 @@ extension Response {
         if !report.withoutEffect.isEmpty { headers[.ignoredParameters] = report.withoutEffect.map(ReportedNames.visible).joined(separator: ", ") }
         if let tokens = [report.clampedTokens, report.limitedTokens].compactMap({ $0 }).min() { headers[.clampedTokens] = "\(tokens)" }
         if let upstream = report.upstream { headers[.upstream] = ReportedNames.visible(upstream) }
+        if !report.unfit.isEmpty { headers[.unfit] = report.unfit.map(ReportedNames.visible).joined(separator: ", ") }
+        if report.usage != .reported { headers[.usage] = report.usage.rawValue }
         var keywords = ReportedNames(nameLength: InputLimits.standard.reportedPointerLength)
         for keyword in report.unenforced { keywords.append(keyword) }
         if let names = keywords.header { headers[.unenforced] = names }

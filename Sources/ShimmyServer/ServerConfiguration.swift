@@ -46,6 +46,8 @@ package struct ServerConfiguration: Sendable {
     package var tracer: RequestTracer?
     /// The last requests.
     package var history = RequestHistory()
+    /// Whether requests name their owner in `OwnerHeader`: only in a process that serves a single model for another server.
+    package var takesOwners = false
     /// Whether browsers get the page.
     package var hasPage = true
 

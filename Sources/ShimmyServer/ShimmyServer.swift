@@ -185,6 +185,7 @@ package struct ShimmyServer: Service {
         let blobs = BlobStore(models: hub.directory)
         let ollamaChanges = OllamaChangeRoutes(models: models, library: library, blobs: blobs, body: body.ofAnyType)
         let engine = EngineRoutes(service: service, use: use, access: configuration.access, blobs: blobs, prefixes: configuration.prefixes)
+        let usage = UsageRoutes(usage: configuration.accounts.usage)
         let page = configuration.hasPage ? EmbeddedPage.own : nil
         let groups: [[Route]] = [
             HealthRoutes(models: models, use: use, ollamaPort: configuration.ollamaPort, page: page).routes,
@@ -210,6 +211,7 @@ package struct ShimmyServer: Service {
             ResponseToolRoutes(service: service, reader: reader).routes,
             EmbeddingRoutes(service: service, body: body).routes,
             DecisionRoutes(service: service, body: body).routes,
+            MediaRoutes(service: service, body: body).routes,
             MessageRoutes(service: service, reader: reader, responder: responder).routes,
             OllamaAnswerRoutes(service: service, body: body, responder: responder, contextLength: contextLength).routes,
             ollamaModels.routes,
@@ -220,7 +222,9 @@ package struct ShimmyServer: Service {
             LMStudioRoutes(service: service, body: body, contextLength: contextLength).routes,
             AdapterRoutes(models: models).routes,
             KeyRoutes(access: configuration.access, body: body).routes,
-            UsageRoutes(usage: configuration.accounts.usage).routes,
+            usage.routes,
+            OwnKeyRoutes(quotas: configuration.accounts.quotas, usage: usage).routes,
+            DownloadRoutes(hub: hub, models: models).routes,
             PromptRoutes(service: service, body: body, reader: reader, tokenizers: tokenizers).routes,
         ]
         return RouteTable(routes: Array(groups.joined())).documented(version: configuration.version)
@@ -258,7 +262,10 @@ package struct ShimmyServer: Service {
         router.add(middleware: AccountMiddleware(access: configuration.access, accounts: configuration.accounts, routes: table))
         router.add(middleware: ErrorMiddleware(routes: table))
         router.add(middleware: LoadMiddleware(use: use, routes: table))
-        router.add(middleware: KeyMiddleware(access: configuration.access, routes: table, wrongKeys: use.wrongKeys))
+        router.add(middleware: CompressionMiddleware())
+        router.add(
+            middleware: KeyMiddleware(
+                access: configuration.access, routes: table, wrongKeys: use.wrongKeys, takesOwners: configuration.takesOwners))
         table.register(on: router)
         return router
     }

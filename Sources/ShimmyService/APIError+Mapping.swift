@@ -15,6 +15,7 @@ extension APIError {
         case let error as GenerationError: self.init(error)
         case let error as ModelError: self.init(error)
         case let error as UpstreamFailure: self.init(error)
+        case let error as EngineProcessFailure: self.init(error)
         case let error as HubError: self.init(error)
         case let error as StorageError: self.init(error)
         case let error as KeyBookError: self.init(error)
@@ -107,7 +108,7 @@ extension APIError {
         self =
             switch error {
             case .nameTaken: APIError(status: 409, message: "Invalid 'name': \(error.description).", param: "name", code: "name_taken")
-            case .invalid: APIError(status: 400, message: "The key cannot be created: \(error.description).", code: "invalid_value")
+            case .invalid: APIError(status: 400, message: "The key is not valid: \(error.description).", code: "invalid_value")
             case .tooMany: APIError(status: 409, message: "The key cannot be created: \(error.description).", code: "too_many_keys")
             // The reason contains a path.
             case .unavailable: .unavailable("The server cannot read or write its keys. Its log says why.", code: "keys_unavailable", retryAfter: 5)

@@ -4,7 +4,9 @@ import ShimmyCore
 
 extension APIError {
     /// Maps the failure of an upstream server to the error that the client gets. Its message names the upstream.
-    init(_ failure: UpstreamFailure) {
+    /// - failed: returns the API's error for an error of a model of this server. A prompt that is too long has the same field and code.
+    init(_ failure: UpstreamFailure, failed: (GenerationError) -> APIError = { APIError($0) }) {
+        let tooLong = failure.isContextExceeded ? failed(.contextExceeded(prompt: 0, requested: nil, context: 0)) : nil
         func server(_ status: Int, _ code: String, retryAfter: Int? = nil) -> APIError {
             APIError(
                 status: status, message: "The upstream server '\(failure.upstream)' failed: \(Self.sentence(failure.message))", type: "server_error",
@@ -14,7 +16,8 @@ extension APIError {
             switch failure.reason {
             case .refused(let status, let param, let code):
                 APIError(
-                    status: (400..<500).contains(status) ? status : 400, message: failure.message, param: param, code: code ?? "upstream_refused")
+                    status: tooLong?.status ?? ((400..<500).contains(status) ? status : 400), message: failure.message,
+                    param: tooLong == nil ? param : tooLong?.param, code: tooLong?.code ?? code ?? "upstream_refused")
             case .unauthorized: server(502, "unauthorized")
             case .unreachable: server(502, "unreachable")
             case .failed: server(502, "failed")
@@ -38,7 +41,7 @@ extension APIError {
             }
     }
 
-    /// - retryAfter: the upstream's own number of seconds; it then refused the request with a 429. Without one, it has no room.
+    /// - retryAfter: the seconds that the upstream asks to wait, as with a limit of requests; nil if it only has no room.
     private static func busy(_ failure: UpstreamFailure, _ retryAfter: Int?) -> APIError {
         APIError(
             status: retryAfter == nil ? 503 : 429, message: "The upstream server '\(failure.upstream)' is busy: \(sentence(failure.message))",

@@ -62,10 +62,12 @@ package struct Caller: Sendable {
     }
 
     /// - isFlex: whether the request runs only when there is no other work.
+    /// - isWhole: whether the client gets the answer only when it is complete.
     /// - earlier: the prompt tokens of the request's earlier work.
-    func terms(isFlex: Bool = false, after earlier: Int = 0) -> ServiceTerms {
+    func terms(isFlex: Bool = false, isWhole: Bool = false, after earlier: Int = 0) -> ServiceTerms {
         var terms = ServiceTerms(owner: owner, isFlex: isFlex, maximumTokens: key?.limits.maxOutputTokens)
         terms.user = user ?? key?.name
+        terms.isWhole = isWhole
         terms.hops = hops
         terms.traceparent = trace?.context.traceparent
         terms.requestID = logger[metadataKey: "request"].map { "\($0)" }

@@ -16,9 +16,9 @@ extension InferenceService {
         return AnswerOrder(reading, caller.charge) { lease in
             // This is the only reference to the request, so that its memory is released once the answer has begun.
             let decoded = try request.take()
-            let answer = try await lease.generator.generate(decoded.chat, terms: caller.terms(isFlex: decoded.isFlex))
+            let answer = try await lease.generator.generate(decoded.chat, terms: caller.terms(isFlex: decoded.isFlex, isWhole: !streams))
             let encoder = ChatCompletionEncoder(
-                id: id, created: UnixTime.now, model: decoded.model, fingerprint: lease.backend.fingerprint,
+                id: id, created: UnixTime.now, model: decoded.model, fingerprint: answer.report.fingerprint ?? lease.backend.fingerprint,
                 serviceTier: decoded.isFlex ? "flex" : "default", includeUsage: decoded.includeUsage, dialect: decoded.dialect,
                 tellsLogprobs: decoded.chat.sampling.logprobs != nil)
             let dialect = ChatDialect(

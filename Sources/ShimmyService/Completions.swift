@@ -19,11 +19,13 @@ extension InferenceService {
             } catch let error as GenerationError {
                 let choices = decoded.completion.choices > decoded.toldChoices ? "best_of" : "n"
                 throw APIError(error, input: "prompt", choices: choices)
+            } catch let failure as UpstreamFailure {
+                throw APIError(failure) { APIError($0, input: "prompt") }
             }
             let dialect = CompletionDialect(
-                id: CompletionDialect.newID(), created: UnixTime.now, model: decoded.model, fingerprint: lease.backend.fingerprint,
-                streams: streams, includeUsage: decoded.includeUsage, tellsLogprobs: decoded.tellsLogprobs, echoes: echoes,
-                told: (decoded.toldChoices, of: decoded.completion.choices))
+                id: CompletionDialect.newID(), created: UnixTime.now, model: decoded.model,
+                fingerprint: answer.report.fingerprint ?? lease.backend.fingerprint, streams: streams, includeUsage: decoded.includeUsage,
+                tellsLogprobs: decoded.tellsLogprobs, echoes: echoes, told: (decoded.toldChoices, of: decoded.completion.choices))
             return started(answer, lease, dialect, nil, caller)
         }
     }

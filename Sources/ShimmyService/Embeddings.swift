@@ -46,6 +46,8 @@ extension InferenceService {
             return value
         } catch let error as GenerationError {
             throw failed(error)
+        } catch let failure as UpstreamFailure {
+            throw APIError(failure, failed: failed)
         }
     }
 }

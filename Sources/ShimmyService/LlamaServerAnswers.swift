@@ -21,6 +21,8 @@ extension InferenceService {
                 answer = try await lease.generator.complete(decoded.text, terms: caller.terms())
             } catch let error as GenerationError {
                 throw decoded.error(error)
+            } catch let failure as UpstreamFailure {
+                throw APIError(failure, failed: decoded.error)
             }
             let report = answer.report
             // Only here is it certain that the prompts fit into the context, so that their texts are not too large.

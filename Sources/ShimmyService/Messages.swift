@@ -21,7 +21,9 @@ extension InferenceService {
             let decoded = try request.take()
             let answer: Answer
             do {
-                answer = try await lease.generator.generate(decoded.chat, terms: caller.terms(isFlex: decoded.completion.isFlex))
+                var terms = caller.terms(isFlex: decoded.completion.isFlex, isWhole: !decoded.stream)
+                terms.namesStop = true
+                answer = try await lease.generator.generate(decoded.chat, terms: terms)
             } catch let error as GenerationError {
                 throw decoded.error(error)
             }

@@ -58,9 +58,17 @@ extension InferenceService {
                 while true {
                     do {
                         let dropped = chat.conversation.messages.count - rest.conversation.messages.count
-                        return (try await generator.generate(rest, terms: caller.terms(isFlex: isFlex)), dropped)
+                        return (try await generator.generate(rest, terms: caller.terms(isFlex: isFlex, isWhole: !request.stream)), dropped)
                     } catch let error as GenerationError where request.truncates {
                         rest.conversation.messages = try await Self.fewer(rest.conversation.messages, error, attempt)
+                        attempt += 1
+                    } catch let failure as UpstreamFailure where request.truncates {
+                        guard let error = failure.contextExceeded(within: generator.contextLength) else { throw failure }
+                        do {
+                            rest.conversation.messages = try await Self.fewer(rest.conversation.messages, error, attempt)
+                        } catch is GenerationError {
+                            throw failure
+                        }
                         attempt += 1
                     }
                 }

@@ -1,4 +1,5 @@
 package import ShimmyAPI
+import ShimmyChat
 package import ShimmyJSON
 package import ShimmyModels
 
@@ -13,6 +14,7 @@ extension InferenceService {
         if name == nil, !needsModel { name = await models.onlyModel() }
         guard let name, let record = try? await models.find(name) else { return .none }
         var preset = presets(record)
+        preset.media = record.upstream?.media ?? []
         for (field, value) in preset.adding(recommended: fallbacks(record)) { preset.defaults[field] = value }
         return preset
     }

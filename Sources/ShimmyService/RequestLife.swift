@@ -1,6 +1,6 @@
 package import ShimmyAPI
 package import ShimmyAccounts
-import ShimmyChat
+package import ShimmyChat
 import ShimmyCore
 import Synchronization
 
@@ -36,6 +36,10 @@ package final class RequestLife: Sendable {
         package fileprivate(set) var promptTokens: Int?
         package fileprivate(set) var cachedTokens: Int?
         package fileprivate(set) var completionTokens: Int?
+        /// The origin of the token counts.
+        package fileprivate(set) var usageSource = Usage.Source.reported
+        /// The parts of the answer without the requested form. See `AnswerReport.unfit`.
+        package fileprivate(set) var unfit: [String] = []
         /// The times of `AnswerLife`.
         package fileprivate(set) var begun: ContinuousClock.Instant?
         package fileprivate(set) var firstPart: ContinuousClock.Instant?
@@ -136,6 +140,12 @@ package final class RequestLife: Sendable {
         }
     }
 
+    /// Notes the error with which a response ended that had begun, and in which the client sees no error.
+    package func noteBreak(_ error: APIError) {
+        note(error)
+        state.withLock { $0.facts.end = .error }
+    }
+
     func note(_ life: AnswerLife) { state.withLock { $0.facts.take(life) } }
 }
 
@@ -145,6 +155,7 @@ extension RequestLife.Facts {
         promptTokens = (life.usage ?? life.prompt)?.promptTokens
         cachedTokens = (life.usage ?? life.prompt)?.cachedPromptTokens
         completionTokens = life.usage?.completionTokens
+        (usageSource, unfit) = (life.usage?.source ?? .reported, life.unfit)
         begun = life.begun
         firstPart = life.firstPart
         answered = life.ended

@@ -24,6 +24,26 @@ extension Store {
         }
     }
 
+    /// Returns a page of the owner's conversations in the order of their creation. Throws `StorageError.unknownCursor`.
+    package func conversations(owner: String, page: Page) async throws -> Listing<StoredConversation> {
+        try await read { database in
+            var query = Query(
+                "SELECT id, owner, created, metadata, touched FROM record WHERE owner = ? AND kind = ?",
+                [owner, RecordKind.conversation.rawValue])
+            if let after = page.after {
+                guard let serial = try Self.serial(database, after, .conversation, owner) else { throw StorageError.unknownCursor(after) }
+                query.add(" AND serial \(page.order.beyond) ?", [serial])
+            }
+            query.add(" ORDER BY serial \(page.order.rawValue) LIMIT ?", [page.limit + 1])
+            return try Self.listing(try query.rows(database), page) { row in
+                var conversation = StoredConversation(
+                    id: row["id"], owner: row["owner"], created: row["created"], metadata: try Self.json(row["metadata"]))
+                conversation.updated = row["touched"]
+                return conversation
+            }
+        }
+    }
+
     /// Returns all items of a conversation in order; nil if the conversation does not exist. Throws `StorageError.tooLarge` if they exceed
     /// `mostBytes` bytes.
     package func allItems(ofConversation id: String, owner: String, mostBytes: Int = .max) async throws -> [StoredItem]? {

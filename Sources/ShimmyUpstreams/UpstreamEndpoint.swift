@@ -13,7 +13,9 @@ import ShimmyJSON
 package struct UpstreamEndpoint: Sendable {
     package let settings: UpstreamSettings
     package let kind: UpstreamKind
-    private let client: UpstreamClient
+    let client: UpstreamClient
+    /// The dialect of requests for answers to conversations.
+    package var dialect: UpstreamDialect { settings.dialect(for: kind) }
 
     package init(_ settings: UpstreamSettings, kind: UpstreamKind, client: UpstreamClient) {
         self.settings = settings
@@ -49,7 +51,7 @@ package struct UpstreamEndpoint: Sendable {
         if address.socket != nil { request.headers.add(name: "host", value: "localhost") }
         request.headers.add(name: "user-agent", value: "shimmy")
         request.headers.add(name: "accept-encoding", value: "identity")
-        if kind == .anthropic { request.headers.add(name: "anthropic-version", value: "2023-06-01") }
+        if kind == .anthropic || path == "/v1/messages" { request.headers.add(name: "anthropic-version", value: "2023-06-01") }
         if let key = settings.key {
             if kind == .anthropic {
                 request.headers.add(name: "x-api-key", value: key)
@@ -58,7 +60,9 @@ package struct UpstreamEndpoint: Sendable {
             }
         }
         if let hops = context.hops { request.headers.add(name: UpstreamContext.hopHeader, value: hops) }
-        if let id = context.requestID { request.headers.add(name: UpstreamContext.requestIDHeader, value: id) }
+        if let id = context.requestID {
+            request.headers.add(name: UpstreamContext.requestIDHeader, value: kind.takesRequestIDs ? id : RequestUUID.of(id))
+        }
         for header in context.traceHeaders { request.headers.add(name: header.name, value: header.value) }
         for header in settings.headers { request.headers.replaceOrAdd(name: header.name, value: header.value) }
         if let certificates = settings.certificates {

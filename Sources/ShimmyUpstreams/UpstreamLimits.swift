@@ -4,6 +4,8 @@ package enum UpstreamLimits {
     package static let eventBytes = 8 << 20
     /// Bytes of all events of an answer.
     package static let answerBytes = 256 << 20
+    /// Bytes of an event with an image or with audio.
+    static let mediaEventBytes = 32 << 20
     /// Bytes of a response that is not a stream.
     package static let responseBytes = 64 << 20
     /// Bytes of an event or a response that are parsed at once. Longer ones are parsed on the worker pool.
@@ -26,7 +28,7 @@ package enum UpstreamLimits {
     static let alternatives = 64
     /// Log probabilities that wait for their text.
     static let heldProbabilities = 4_096
-    /// Bytes of an answer that is checked before any of it is passed on.
+    /// Bytes of an answer that is checked, or whose tokens are counted.
     package static let heldBytes = 1 << 20
     /// Requests for an answer whose form is wrong.
     static let attempts = 2
@@ -44,6 +46,8 @@ package enum UpstreamLimits {
     package static let checkSeconds = 10.0
     /// Seconds for a list of models, and for tokens.
     package static let shortSeconds = 30.0
+    /// Seconds for the counts of an answer whose upstream reports none.
+    static let countSeconds = 10.0
     /// The max seconds that an upstream may ask to wait.
     static let retrySeconds = 86_400
     /// Connections to a host that are open at the same time.

@@ -8,6 +8,8 @@ package struct UpstreamSettings: Sendable, Equatable {
     package var url: String
     /// The program; nil to find out.
     package var kind: UpstreamKind?
+    /// The dialect of requests for answers to conversations; nil for the default of the kind.
+    package var dialect: UpstreamDialect?
     /// The key to send; nil for none. Never shown or logged.
     package var key: String?
     /// Names and patterns (`*`) of the models to offer; empty for all.

@@ -15,6 +15,7 @@ struct Shimmy: AsyncParsableCommand {
             7 no server answers, 8 a client's configuration was not written, 64 wrong usage, 127 the client to launch is not installed.
             """,
         version: BuildVersion.full,
+        subcommands: [EngineCommand.self],
         groupedSubcommands: [
             CommandGroup(name: "Use models:", subcommands: [RunCommand.self, GenerateCommand.self]),
             CommandGroup(

@@ -6,6 +6,8 @@ import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import sockets
+
 TEXT = "Hello there."
 
 
@@ -28,11 +30,18 @@ def stream(model: str, text: str = TEXT) -> bytes:
 
 
 class FaultyUpstream:
-    """Use it in a `with` statement. `fault` is a function that gets the handler of each chat request; nil for an answer without faults."""
+    """Use it in a `with` statement. `fault` is a function that gets the handler of each chat request; None for an answer without faults.
 
-    def __init__(self, *models: str, port: int = 0):
+    - text: a function that gets the body of a request and returns the text of its answer.
+    - keeps: whether streams are chunked, so that a connection serves several requests.
+    - facts: a function that gets a path and the body of a request (None for a GET) and returns the JSON of its answer; None for the usual answer.
+    """
+
+    def __init__(
+        self, *models: str, address: str = "127.0.0.1", port: int = 0, text=lambda body: TEXT, keeps: bool = False, facts=lambda path, body: None
+    ):
         upstream = self
-        self.models, self.fault, self.requests, self.connections = models, None, [], []
+        self.models, self.fault, self.requests, self.connections = models, None, [], set()
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -41,12 +50,16 @@ class FaultyUpstream:
                 pass
 
             def do_GET(self):
+                if (value := facts(self.path, None)) is not None:
+                    return self.answer(200, value)
                 if self.path.startswith("/v1/models"):
                     return self.answer(200, {"object": "list", "data": [{"id": model, "object": "model"} for model in upstream.models]})
                 self.answer(404, {"error": {"message": "no such route", "type": "invalid_request_error", "param": None, "code": None}})
 
             def do_POST(self):
                 self.body = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))))
+                if (value := facts(self.path, self.body)) is not None:
+                    return self.answer(200, value)
                 upstream.requests.append((dict((name.lower(), value) for name, value in self.headers.items()), self.body))
                 if self.path == "/v1/embeddings":
                     data = [{"object": "embedding", "index": 0, "embedding": [0.6, 0.8]}]
@@ -54,7 +67,7 @@ class FaultyUpstream:
                     return self.answer(200, {"object": "list", "model": self.body["model"], "data": data, "usage": usage})
                 if upstream.fault is not None:
                     return upstream.fault(self)
-                self.send(stream(self.body["model"]))
+                self.send(stream(self.body["model"], text(self.body)))
 
             def answer(self, status: int, value, headers: dict | None = None):
                 data = value if isinstance(value, bytes) else json.dumps(value).encode()
@@ -64,23 +77,25 @@ class FaultyUpstream:
                 self.end_headers()
                 self.wfile.write(data)
 
-            def begin(self):
+            def begin(self, header: str = "connection", value: str = "close"):
                 self.send_response(200)
                 self.send_header("content-type", "text/event-stream")
-                self.send_header("connection", "close")
+                self.send_header(header, value)
                 self.end_headers()
-                self.close_connection = True
 
             def send(self, data: bytes):
                 """Sends a stream, or the part of one."""
-                self.begin()
-                self.wfile.write(data)
+                if not keeps:
+                    self.begin()
+                    self.wfile.write(data)
+                    return
+                self.begin("transfer-encoding", "chunked")
+                events = [event + b"\n\n" for event in data.split(b"\n\n") if event]
+                self.wfile.write(b"".join(b"%x\r\n%s\r\n" % (len(event), event) for event in events) + b"0\r\n\r\n")
 
             def reset(self):
-                """Resets the connection."""
-                self.wfile.flush()
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-                self.connection.close()
+                """Resets the connection after the receiver has read all that was sent."""
+                sockets.reset(self.connection)
                 self.close_connection = True
 
             def handle(self):
@@ -90,18 +105,23 @@ class FaultyUpstream:
         class HTTP(ThreadingHTTPServer):
             daemon_threads = True
             allow_reuse_address = True
+            request_queue_size = 128
 
             def get_request(self):
                 connection, address = super().get_request()
-                upstream.connections.append(connection)
+                upstream.connections.add(connection)
                 return connection, address
+
+            def shutdown_request(self, request):
+                super().shutdown_request(request)
+                upstream.connections.discard(request)
 
             def handle_error(self, *_):
                 pass
 
-        self.http = HTTP(("127.0.0.1", port), Handler)
+        self.http = HTTP((address, port), Handler)
         self.port = self.http.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{address}:{self.port}"
         threading.Thread(target=self.http.serve_forever, args=(0.05,), daemon=True).start()
 
     def __enter__(self):
@@ -110,7 +130,7 @@ class FaultyUpstream:
     def __exit__(self, *_):
         self.http.shutdown()
         self.http.server_close()
-        for connection in self.connections:
+        for connection in list(self.connections):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 

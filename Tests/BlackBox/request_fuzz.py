@@ -78,6 +78,7 @@ CORPUS = [
     ("POST", "/v1/responses/resp_1/cancel", {}),
     ("DELETE", "/v1/responses/resp_1", None),
     ("POST", "/v1/conversations", {"items": ITEMS[:1], "metadata": {"a": "b"}}),
+    ("GET", "/v1/conversations?limit=100&order=desc&after=conv_1", None),
     ("GET", "/v1/conversations/conv_1/items?limit=100&order=desc", None),
     ("POST", "/v1/conversations/conv_1/items", {"items": ITEMS}),
     ("DELETE", "/v1/conversations/conv_1/items/msg_1", None),
@@ -87,6 +88,8 @@ CORPUS = [
     ("POST", "/v1/embeddings", {"model": MODEL, "input": ["a", "b"], "encoding_format": "base64", "dimensions": 4}),
     ("POST", "/v1/rerank", {"model": MODEL, "query": "q", "documents": ["a", {"text": "b"}], "top_n": 1, "return_documents": True}),
     ("POST", "/v2/rerank", {"model": MODEL, "query": "q", "documents": ["a"], "top_n": 1}),
+    ("POST", "/v1/audio/speech", {"model": MODEL, "input": "a", "voice": "b", "speed": 1.5}),
+    ("POST", "/v1/images/generations", {"model": MODEL, "prompt": "a", "n": 1, "size": "1024x1024", "user": "u"}),
     ("POST", "/v1/decisions", {"model": MODEL, "input": "a", "questions": [
         {"type": "predicate", "name": "p", "instructions": [{"type": "input_text", "text": "a"}, {"type": "input_json", "data": {"a": [1]}}]},
         {"type": "choice", "instructions": "a", "choices": [{"value": "a", "description": "d"}, {"value": True}]},
@@ -106,6 +109,10 @@ CORPUS = [
     ("POST", "/v1/models/load", {"model": MODEL, "keep_alive": "5m", "stream": True}),
     ("POST", "/v1/models/unload", {"model": "tiny-2"}),
     ("POST", "/v1/models/rescan", {}),
+    ("POST", "/v1/models/unpin", {"model": "tiny-2"}),
+    ("GET", "/admin/downloads", None), ("DELETE", "/admin/downloads/maker/model:Q4_0", None),
+    ("GET", "/v1/key", None), ("GET", "/v1/key/usage/completions?start_time=1&end_time=2&limit=1&group_by=model", None),
+    ("POST", "/v1/organization/admin_api_keys/key_1", {"name": "a", "limits": {"concurrency": 1}, "tokens_per_day": None, "models": ["a*"], "weight": 2}),
     # Anthropic's API.
     ("POST", "/v1/messages", message(system=[{"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}], stop_sequences=["x"], top_k=5)),
     ("POST", "/v1/messages", message(stream=True, thinking={"type": "disabled"}, metadata={"user_id": "u"}, tools=[INPUT_TOOL], tool_choice={"type": "auto"})),

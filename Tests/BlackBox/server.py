@@ -19,6 +19,8 @@ MODEL_FILE = Path(os.environ.get("SHIMMY_TEST_MODEL", Path.home() / ".local/shar
 MODEL = MODEL_FILE.name.removesuffix(".gguf")
 # Threads of a server that shares the cores with the servers of other tests. ggml's threads spin at barriers, so several of them would mostly wait.
 THREADS = os.environ.get("SHIMMY_TEST_THREADS")
+# The table of an upstream whose models take the place of the models on the disk (Tests/Engines).
+UPSTREAM = os.environ.get("SHIMMY_TEST_UPSTREAM", "")
 
 
 def environment(home: Path, **extra: str) -> dict:
@@ -38,11 +40,20 @@ def put_model(path: Path) -> Path:
 
 
 def make_home(path: Path) -> Path:
-    """Creates a home whose model directory contains a link to the test model."""
-    models = path / "data/models"
-    models.mkdir(parents=True)
-    (models / MODEL_FILE.name).symlink_to(MODEL_FILE)
+    """Creates a home whose model directory contains a link to the test model. With an upstream, the home has its table instead."""
+    (path / "data/models").mkdir(parents=True)
+    add_model(path, MODEL_FILE.name, MODEL_FILE)
+    if UPSTREAM:
+        file = path / ".config/shimmy/shimmy.toml"
+        file.parent.mkdir(parents=True)
+        file.write_text(UPSTREAM)
     return path
+
+
+def add_model(home: Path, name: str, source: Path):
+    """Puts a link to a model into a home, unless an upstream has the model."""
+    if not UPSTREAM:
+        (home / "data/models" / name).symlink_to(source)
 
 
 def run(home: Path, *arguments: str, input: str | None = None, **extra: str) -> subprocess.CompletedProcess:

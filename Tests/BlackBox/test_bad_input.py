@@ -11,6 +11,13 @@ from server import MODEL
 
 MATRIX = json.loads(subprocess.run([os.environ["SHIMMY_BINARY"], "compat", "--json"], check=True, capture_output=True, text=True).stdout)
 
+ALL_ROWS = [
+    (endpoint["method"], endpoint["path"], row["field"])
+    for endpoint in MATRIX["endpoints"]
+    for row in endpoint.get("request", [])
+    if row["support"] in ("supported", "partial")
+]
+
 CALL = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 CUSTOM_CALL = {"id": "call_1", "type": "custom", "custom": {"name": "f", "input": "x"}}
 TOOL = {"type": "function", "function": {"name": "f", "description": "", "parameters": {"type": "object", "properties": {}}, "strict": False}}
@@ -23,10 +30,15 @@ def messages(*more) -> dict:
     return {"messages": [*more, {"role": "user", "content": "Hi"}]}
 
 
+IMAGE = "data:image/png;base64,iVBORw0KGgo="
+SOUND = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
+
 # For nested fields, a valid request that contains the outer fields. The test changes the first element of each array.
 AROUND = {
     "messages[].content[].text": messages({"role": "user", "content": [{"type": "text", "text": "a"}]}),
     "messages[].content[].type": messages({"role": "user", "content": [{"type": "text", "text": "a"}]}),
+    "messages[].content[].image_url": messages({"role": "user", "content": [{"type": "image_url", "image_url": {"url": IMAGE}}]}),
+    "messages[].content[].input_audio": messages({"role": "user", "content": [SOUND]}),
     "messages[].content[].refusal": messages({"role": "assistant", "content": [{"type": "refusal", "refusal": "a"}]}),
     "messages[].tool_call_id": messages(RESULT),
     "messages[].tool_calls[].custom": messages({"role": "assistant", "content": None, "tool_calls": [CUSTOM_CALL]}, RESULT),
@@ -64,6 +76,11 @@ AROUND_RESPONSES = {
         {"type": "apply_patch_call", "call_id": "c", "operation": {"type": "delete_file", "path": "a"}},
         {"type": "apply_patch_call_output", "call_id": "c", "status": "completed"}]},
     "input[].content[].refusal": {"input": [{"role": "assistant", "content": [{"type": "refusal", "refusal": "a"}]}]},
+    **{
+        f"input[].content[].{name}": {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": IMAGE}]}]}
+        for name in ("image_url", "detail")
+    },
+    "input[].content[].input_audio": {"input": [{"role": "user", "content": [SOUND]}]},
     "input[].content[]": {"input": [{"role": "user", "content": [PART]}]},
     "input[].summary": {"input": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "a"}]}]},
     "input[].encrypted_content": {"input": [{"type": "reasoning", "summary": []}]},
@@ -101,8 +118,10 @@ AROUND_DECISIONS = {
     "questions[].levels": {"questions": [{**QUESTION, "type": "score", "levels": [{"label": "a"}, {"label": "b"}]}]},
 }
 AROUND_MODERATIONS = {"input[]": {"input": [{"type": "text", "text": "a"}]}}
+# The models of this server read neither images nor audio; test_upstream_vision.py has those of upstreams, which do.
+MEDIA = {field for _, _, field in ALL_ROWS if "[].content[].image_url" in field or "[].content[].input_audio" in field} | {"input[].content[].detail"}
 # Fields whose surrounding request is not valid by itself: the output of a call needs the preceding call, and a conversation has to exist.
-ALONE = {"messages[].tool_call_id", "input[].output", "input[].output[].type", "input[].output[].text", "conversation.id"}
+ALONE = MEDIA | {"messages[].tool_call_id", "input[].output", "input[].output[].type", "input[].output[].text", "conversation.id"}
 # Histories come from many programs. Values that are only copied into the prompt are accepted as they are.
 LENIENT = {
     # A tool with another value here is one that OpenAI runs; it is reported. An operation is defined by the client.
@@ -122,15 +141,11 @@ GOOD = {
     "/v1/responses/input_tokens": {"model": MODEL, "input": "Hi"},
     "/v1/responses/compact": {"model": MODEL, "input": "Hi"},
 }
-ALL_ROWS = [
-    (endpoint["method"], endpoint["path"], row["field"])
-    for endpoint in MATRIX["endpoints"]
-    for row in endpoint.get("request", [])
-    if row["support"] in ("supported", "partial")
-]
 ROWS = [(path, field) for method, path, field in ALL_ROWS if method == "POST" and path in GOOD]
+# Upstream servers judge these fields.
+PASSED = ("/v1/audio/", "/v1/images/")
 # Fields of stored objects: in the body of a POST, in the query of a GET.
-KEPT_ROWS = [row for row in ALL_ROWS if (row[1], row[2]) not in ROWS or row[0] != "POST"]
+KEPT_ROWS = [row for row in ALL_ROWS if ((row[1], row[2]) not in ROWS or row[0] != "POST") and not row[1].startswith(PASSED)]
 # Filters: every text is a valid value, and most match no object.
 FILTERS = {("GET", "/v1/chat/completions", "model"), ("GET", "/v1/chat/completions", "metadata")}
 

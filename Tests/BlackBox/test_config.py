@@ -174,7 +174,7 @@ def test_every_command_that_the_file_concerns_takes_it(place):
     commands = re.findall(r"^  ([a-z]+)[ ,]", run(place.home, "help").stdout, re.MULTILINE)
     commands = [[command] for command in commands if command not in ("storage", "config", "key", "service", "upstreams")]
     commands += [["storage", part] for part in ("show", "prune", "check")] + [["config", part] for part in ("check", "show", "init", "path")]
-    commands += [["key", part] for part in ("create", "list", "show", "revoke", "rotate")] + [["upstreams", part] for part in ("list", "test")]
+    commands += [["key", part] for part in ("create", "list", "show", "set", "revoke", "rotate")] + [["upstreams", part] for part in ("list", "test")]
     assert len(commands) > 20
     without = [command for command in commands if "--config " not in run(place.home, "help", *command).stdout]
     # The help of the commands for other programs hides the options for models.

@@ -150,3 +150,30 @@ def test_an_item_can_be_named_instead_of_repeated(client):
     [item] = client.conversations.items.list(first.id)
     second = client.conversations.create(items=[{"type": "item_reference", "id": item.id}, ANSWER])
     assert [one.content[0].text for one in client.conversations.items.list(second.id, order="asc")] == ["Hello!", "Hi!"]
+
+
+def test_the_own_conversations_are_listed(client, server):
+    """OpenAI's API has no such list. Its form is that of other lists."""
+    made = [client.conversations.create(metadata={"title": f"number {number}"}) for number in range(3)]
+    ids = [conversation.id for conversation in made]
+    first = server.request("GET", "/v1/conversations?limit=2").json
+    assert (first["object"], [each["id"] for each in first["data"]], first["has_more"]) == ("list", ids[:0:-1], True)
+    assert (first["first_id"], first["last_id"]) == (ids[2], ids[1])
+    next_page = server.request("GET", f"/v1/conversations?limit=1&after={first['last_id']}").json
+    assert [each["id"] for each in next_page["data"]] == [ids[0]]
+    newest = first["data"][0]
+    assert newest["metadata"] == {"title": "number 2"} and newest["shimmy"]["updated_at"] >= newest["created_at"]
+    # Without the addition, an element is a conversation as OpenAI's client knows it.
+    plain = {name: value for name, value in newest.items() if name != "shimmy"}
+    assert plain == server.request("GET", f"/v1/conversations/{ids[2]}").json
+    oldest = server.request("GET", f"/v1/conversations?order=asc&after={ids[1]}&limit=1").json
+    assert [each["id"] for each in oldest["data"]] == [ids[2]]
+    client.conversations.delete(ids[2])
+    assert server.request("GET", "/v1/conversations?limit=1").json["data"][0]["id"] == ids[1]
+    server.request("GET", f"/v1/conversations?after={ids[2]}").assert_error(400, "after", "invalid_value")
+    server.request("GET", "/v1/conversations?limit=0").assert_error(400, "limit", "integer_below_min_value")
+    server.request("GET", "/v1/conversations?owner=ann").assert_error(400, "owner", "unknown_parameter")
+
+
+def test_a_server_without_storage_has_no_list(start):
+    start("--no-store").request("GET", "/v1/conversations").assert_error(400, None, "storage_disabled")

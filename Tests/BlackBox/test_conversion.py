@@ -1,82 +1,17 @@
 """Folders of SafeTensors: the default model, split into a folder as on the hub, gives the same answers after its conversion."""
 
-import json
-import struct
 from pathlib import Path
 
 import numpy
 import pytest
 
-import gguf_file
+from hub_folder import write_folder
 from server import MODEL_FILE, Server, run
-
-NAMES = {
-    "attn_norm": "input_layernorm", "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
-    "attn_output": "self_attn.o_proj", "ffn_norm": "post_attention_layernorm", "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj",
-    "ffn_down": "mlp.down_proj",
-}
-
-
-def hub_name(name: str) -> str:
-    if name == "token_embd.weight":
-        return "model.embed_tokens.weight"
-    if name == "output_norm.weight":
-        return "model.norm.weight"
-    _, layer, part, ending = name.split(".")
-    return f"model.layers.{layer}.{NAMES[part]}.{ending}"
-
-
-def write_safetensors(path: Path, tensors: dict):
-    header, offset = {}, 0
-    for name, values in tensors.items():
-        header[name] = {"dtype": "F16" if values.dtype == numpy.float16 else "F32", "shape": list(values.shape), "data_offsets": [offset, offset + values.nbytes]}
-        offset += values.nbytes
-    text = json.dumps(header).encode()
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for values in tensors.values():
-            file.write(values.tobytes())
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """The default model as a folder with two weight files, with the halves of the rotary dimensions separate, as in transformers."""
-    model = gguf_file.read(MODEL_FILE)
-    value = model.metadata.__getitem__
-    heads, cache_heads = value("llama.attention.head_count"), value("llama.attention.head_count_kv")
-    tensors = {}
-    for tensor in model.tensors:
-        values = tensor.values()
-        for part, count in (("attn_q", heads), ("attn_k", cache_heads)):
-            if part in tensor.name:
-                values = values.reshape(count, values.shape[0] // count // 2, 2, -1).swapaxes(1, 2).reshape(values.shape)
-        if tensor.name != "output.weight":
-            tensors[hub_name(tensor.name)] = numpy.ascontiguousarray(values.astype(numpy.float16 if values.ndim > 1 else numpy.float32))
-    folder = tmp_path_factory.mktemp("hub") / "data/models/smol"
-    folder.mkdir(parents=True)
-    names = list(tensors)
-    parts = {"model-00001-of-00002.safetensors": names[:100], "model-00002-of-00002.safetensors": names[100:]}
-    for file, part in parts.items():
-        write_safetensors(folder / file, {name: tensors[name] for name in part})
-    index = {name: file for file, part in parts.items() for name in part}
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": index}))
-    (folder / "config.json").write_text(json.dumps({
-        "architectures": ["LlamaForCausalLM"], "hidden_size": value("llama.embedding_length"), "intermediate_size": value("llama.feed_forward_length"),
-        "num_hidden_layers": value("llama.block_count"), "num_attention_heads": heads, "num_key_value_heads": cache_heads,
-        "max_position_embeddings": value("llama.context_length"), "rms_norm_eps": value("llama.attention.layer_norm_rms_epsilon"),
-        "rope_theta": value("llama.rope.freq_base"), "vocab_size": len(value("tokenizer.ggml.tokens")), "tie_word_embeddings": True,
-    }))
-    tokens, kinds = value("tokenizer.ggml.tokens"), value("tokenizer.ggml.token_type")
-    added = [{"id": index, "content": token, "special": True} for index, (token, kind) in enumerate(zip(tokens, kinds)) if kind == 3]
-    (folder / "tokenizer.json").write_text(json.dumps({
-        "added_tokens": added,
-        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": True}, {"type": "ByteLevel", "use_regex": True}]},
-        "model": {"type": "BPE", "vocab": {token: index for index, token in enumerate(tokens)}, "merges": value("tokenizer.ggml.merges")},
-    }))
-    (folder / "tokenizer_config.json").write_text(json.dumps({
-        "bos_token": tokens[value("tokenizer.ggml.bos_token_id")], "eos_token": {"content": tokens[value("tokenizer.ggml.eos_token_id")]},
-        "chat_template": value("tokenizer.chat_template"),
-    }))
+    """The default model as a folder with two weight files."""
+    folder = write_folder(tmp_path_factory.mktemp("hub") / "data/models/smol")
     (folder.parent / "plain.gguf").symlink_to(MODEL_FILE)
     return folder
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dialects import DIALECTS, Said, ask, case
-from server import MODEL, Server, make_home, run
+from server import MODEL, UPSTREAM, Server, make_home, run
 from tool_calls import COLOUR, WEATHER
 
 TEMPLATE = Path(__file__).with_name("thinking.jinja")
@@ -23,7 +23,7 @@ defaults = {{ tool_choice = "required", parallel_tool_calls = false }}
 
 
 def start(home: Path, *arguments: str) -> Server:
-    (home / "shimmy.toml").write_text(CONFIGURATION)
+    (home / "shimmy.toml").write_text(CONFIGURATION + UPSTREAM)
     return Server(home, "--config", str(home / "shimmy.toml"), *arguments)
 
 

@@ -12,7 +12,7 @@ from openai import OpenAI
 
 import tiny_models
 from bert_reference import SentenceModel
-from server import MODEL, MODEL_FILE, Server, make_home
+from server import MODEL, MODEL_FILE, Server, add_model, make_home
 
 FOLDER = Path(os.environ["SHIMMY_EMBEDDING_MODEL"])
 NAME = "all-MiniLM-L6-v2"
@@ -27,7 +27,7 @@ TEXTS = [
 def home(tmp_path_factory):
     """A home with the chat model and the folder of the embedding model."""
     home = make_home(tmp_path_factory.mktemp("embeddings"))
-    (home / "data/models" / NAME).symlink_to(FOLDER)
+    add_model(home, NAME, FOLDER)
     return home
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import sqlite3
 import stat
+import time
 
 import openai
 import pytest
@@ -117,6 +118,71 @@ def test_rotation_replaces_the_key_and_keeps_its_objects(keyed):
     wait_until(lambda: status(keyed, old) == 401, "the rotation")
     assert keyed.request("GET", f"/v1/conversations/{made}", headers=bearer(new)).status == 200
     assert keyed.request("GET", f"/v1/conversations/{made}", headers=bearer(keyed.user)).status == 404
+
+
+def test_conversations_are_listed_for_their_owner_alone(keyed):
+    owner = create(keyed.home, "lister")
+    made = keyed.request("POST", "/v1/conversations", {"metadata": {"title": "mine"}}, bearer(owner)).json["id"]
+
+    def listed(key: str) -> list:
+        return [each["id"] for each in keyed.request("GET", "/v1/conversations", headers=bearer(key)).json["data"]]
+
+    assert listed(owner) == [made]
+    # Not even an admin reads those of others.
+    assert made not in listed(keyed.user) and made not in listed(keyed.admin)
+    keyed.request("GET", f"/v1/conversations?after={made}", headers=bearer(keyed.admin)).assert_error(400, "after", "invalid_value")
+
+
+def test_a_key_is_changed_while_the_server_runs(keyed):
+    key = create(keyed.home, "changing", "--models", "nothing", "--requests-per-minute", "1", "--weight", "2")
+    mine = bearer(key)
+    assert keyed.request("GET", "/v1/models", headers=mine).json["data"] == []
+    changed = run(keyed.home, "key", "set", "changing", "--all-models", "--requests-per-minute", "none", "--tokens-per-day", "1000", "--json")
+    assert changed.returncode == 0, changed.stderr
+    own = json.loads(changed.stdout)["shimmy"]
+    assert (own["models"], own["limits"]["requests_per_minute"], own["limits"]["tokens_per_day"], own["weight"]) == ([], None, 1000, 2)
+    wait_until(lambda: keyed.request("GET", "/v1/models", headers=mine).json["data"], "the change")
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 2}
+    for _ in range(2):
+        answer = keyed.request("POST", "/v1/chat/completions", body, mine)
+        assert answer.status == 200 and answer.headers["x-ratelimit-limit-tokens"] == "1000"
+    # The API changes the same key, for its next request.
+    identity = json.loads(changed.stdout)["id"]
+    keyed.request("POST", f"{ALL}/{identity}", {"tokens_per_day": 1}, mine).assert_error(403, None, "insufficient_permissions", "permission_error")
+    assert keyed.request("POST", f"{ALL}/{identity}", {"tokens_per_day": 1}, bearer(keyed.admin)).status == 200
+    assert keyed.request("POST", "/v1/chat/completions", body, mine).assert_error(429, None, "insufficient_quota", "insufficient_quota")
+    assert run(keyed.home, "key", "show", "changing").stdout.count("unlimited") == 4
+
+
+@pytest.mark.parametrize("options", [
+    [], ["--tokens-per-day", "0"], ["--tokens-per-day", "many"], ["--weight", "0"], ["--models", "a", "--all-models"], ["--expires", "2001-01-01"]])
+def test_a_mistake_in_a_change_is_named(keyed, options):
+    wrong = run(keyed.home, "key", "set", "ann", *options)
+    assert wrong.returncode == 64 and wrong.stdout == "" and wrong.stderr
+
+
+def test_an_unknown_key_is_not_changed(keyed):
+    wrong = run(keyed.home, "key", "set", "anne", "--weight", "2")
+    assert wrong.returncode == 1 and "there is no key 'anne'" in wrong.stderr
+
+
+def test_a_user_sees_its_own_key(keyed):
+    key = create(keyed.home, "curious", "--models", f"{MODEL[:8]}*", "--requests-per-minute", "5", "--max-output-tokens", "7")
+    seen = keyed.request("GET", "/v1/key", headers=bearer(key)).json
+    assert (seen["object"], seen["name"], seen["role"], seen["models"]) == ("key", "curious", "user", [f"{MODEL[:8]}*"])
+    assert seen["limits"] == {"requests_per_minute": 5, "tokens_per_minute": None, "tokens_per_day": None, "concurrency": None, "max_output_tokens": 7}
+    assert seen["remaining"] == {"requests_per_minute": 5}
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "ignore_eos": True}
+    assert keyed.request("POST", "/v1/chat/completions", body, bearer(key)).json["usage"]["completion_tokens"] == 7
+    later = keyed.request("GET", "/v1/key", headers=bearer(key)).json
+    assert later["remaining"] == {"requests_per_minute": 4} and 0 < later["reset_seconds"]["requests_per_minute"] <= 61
+
+    def used() -> list:
+        days = keyed.request("GET", f"/v1/key/usage/completions?start_time={time.time() - 86400:.0f}&group_by=api_key_id", headers=bearer(key)).json["data"]
+        return [(result["api_key_id"], result["num_model_requests"], result["output_tokens"]) for day in days for result in day["results"]]
+
+    wait_until(lambda: used() == [(seen["id"], 1, 7)], "the record of usage")
+    assert key not in json.dumps(later)
 
 
 def test_the_engine_shows_what_a_key_uses(keyed):

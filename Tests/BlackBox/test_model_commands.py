@@ -30,6 +30,10 @@ def test_models_are_loaded_shown_and_freed(own, busy):
     told(run(own, "load", *host, "--keep-alive", "2h", "second"))
     assert "1 h 59 min" in told(run(own, "ps", *host)) or "2 h 0 min" in told(run(own, "ps", *host))
     assert run(own, "load", *host, "--keep-alive", "long", "second").returncode == 64
+    assert told(run(own, "load", *host, "--pin", "second")) == "second is loaded and pinned.\n"
+    assert " pinned " in told(run(own, "ps", *host))
+    assert told(run(own, "load", *host, "--no-pin", "second")) == "second is loaded and not pinned.\n"
+    assert " pinned " not in told(run(own, "ps", *host))
     assert told(run(own, "stop", *host, "second")) == "second is freed.\n"
     assert told(run(own, "stop", *host, "second")) == "second was not loaded.\n"
     assert json.loads(told(run(own, "stop", *host, "--all", "--json"))) == [{"model": MODEL, "unloaded": True}]

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from ollama import AsyncClient, ChatResponse, Client, ResponseError
 
 from ollama_requests import ASK, COUNTS, DURATIONS, FEW, assert_error, chat, message
-from server import MODEL, Server, make_home
+from server import MODEL, UPSTREAM, Server, make_home
 from tool_calls import COLOUR, TOOLS, WEATHER
 
 
@@ -38,7 +38,7 @@ def caller(tmp_path_factory):
 [model.caller]
 base = "{MODEL}"
 defaults = {{ tool_choice = "required", parallel_tool_calls = false }}
-"""
+{UPSTREAM}"""
     )
     with Server(home, "--config", str(path)) as server:
         yield server

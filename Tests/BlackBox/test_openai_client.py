@@ -99,5 +99,5 @@ def test_models(client):
 
 def test_endpoints_that_do_not_exist_are_a_clean_404(client):
     with pytest.raises(openai.NotFoundError) as failure:
-        client.images.generate(prompt="x", model=MODEL)
+        client.vector_stores.list()
     assert failure.value.code == "unknown_url"

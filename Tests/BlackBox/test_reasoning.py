@@ -58,8 +58,11 @@ def test_effort_is_a_budget(thinker):
 
 
 def test_thinking_can_be_turned_off(thinker):
-    answer = thinker.chat("Why is the sky blue?", chat_template_kwargs={"enable_thinking": False}, max_tokens=20)
-    assert "reasoning_content" not in message(answer) and message(answer)["content"]
+    for fields in ({"chat_template_kwargs": {"enable_thinking": False}}, {"enable_thinking": False}):
+        answer = thinker.chat("Why is the sky blue?", max_tokens=20, **fields)
+        assert "reasoning_content" not in message(answer) and message(answer)["content"]
+        assert "x-shimmy-ignored-params" not in answer.headers
+    thinker.chat(enable_thinking="no").assert_error(400, "enable_thinking", "invalid_type")
     thinker.chat(chat_template_kwargs={"enable_thinking": "no"}).assert_error(400, "chat_template_kwargs.enable_thinking", "invalid_type")
 
 

@@ -5,7 +5,7 @@ import time
 
 import raw
 from responses import DONE, LONG, TOOLS, checked, create, get, output_text, respond, stream, wait
-from server import MODEL, Server, make_home
+from server import MODEL, UPSTREAM, Server, make_home
 
 
 # Turns
@@ -264,7 +264,7 @@ def test_a_client_that_goes_leaves_a_cancelled_response(server):
 def test_counting_and_compacting_have_presets_too(tmp_path):
     home = make_home(tmp_path / "home")
     file = home / "shimmy.toml"
-    file.write_text(f'[model."{MODEL}"]\nsystem = "You are Ada, who always answers in a single short sentence. {"Be kind. " * 20}"\n')
+    file.write_text(f'[model."{MODEL}"]\nsystem = "You are Ada, who always answers in a single short sentence. {"Be kind. " * 20}"\n{UPSTREAM}')
     with Server(home, "--config", str(file)) as server:
         body = {"model": MODEL, "input": "Hi"}
         counted = server.request("POST", "/v1/responses/input_tokens", body).json["input_tokens"]

@@ -221,7 +221,7 @@ def test_grammars_and_choices(server):
     refused("grammar", "invalid_value", grammar="root")
     refused("grammar", "invalid_value", grammar="other ::= \"a\"")
     refused("grammar", "invalid_value", grammar="root ::= root \"a\"")
-    refused("grammar", "invalid_value", grammar="root ::= " + "(" * 100 + '"a"' + ")" * 100)
+    refused("grammar", "invalid_value", grammar="root ::= " + "(" * 200 + '"a"' + ")" * 200)
     refused("grammar", "invalid_value", grammar="root ::= " + '"a" ' * 50000)
     refused("grammar", "invalid_type", grammar=5)
     refused("grammar", "invalid_value", grammar='root ::= "a"', choice=["a"])

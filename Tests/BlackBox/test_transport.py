@@ -1,5 +1,7 @@
 """HTTP: pipelining, size limits, broken and slow connections, requests that no library would send."""
 
+import gzip
+import json
 import socket
 import time
 
@@ -305,6 +307,28 @@ def test_other_transfer_encodings_are_refused(server):
         connection.send(head.encode() + b"2\r\n{}\r\n0\r\n\r\n")
         status, _, body = connection.read_response()
     assert status == 501 and b'"unsupported_transfer_encoding"' in body
+
+
+@pytest.mark.parametrize("accepted, is_packed", [
+    ("gzip", True), ("br;q=1, gzip;q=0.5", True), ("*", True), ("gzip;q=0", False), ("br", False), ("identity", False), ("", False),
+])
+def test_whole_answers_are_compressed_for_clients_that_accept_it(server, accepted, is_packed):
+    head = f"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAccept-Encoding: {accepted}\r\n\r\n"
+    first, headers, body = exchange(server, head.encode())
+    assert first == "HTTP/1.1 200 OK" and headers["vary"] == "Accept-Encoding" and int(headers["content-length"]) == len(body)
+    assert headers.get("content-encoding") == ("gzip" if is_packed else None)
+    plain = gzip.decompress(body) if is_packed else body
+    assert json.loads(plain)["openapi"] and (len(body) < len(plain) / 3) == is_packed
+    known = server.request("GET", "/openapi.json", headers={"If-None-Match": headers["etag"], "Accept-Encoding": accepted})
+    assert known.status == 304
+
+
+def test_short_answers_and_streams_are_not_compressed(server):
+    wanted = {"Accept-Encoding": "gzip"}
+    assert "content-encoding" not in server.request("GET", "/health", headers=wanted).headers
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "x" * 9000}], "max_tokens": 1, "stream": True}
+    answer = server.request("POST", "/v1/chat/completions", body, wanted)
+    assert answer.status == 200 and "content-encoding" not in answer.headers
 
 
 def test_options(server):

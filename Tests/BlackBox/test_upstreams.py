@@ -2,6 +2,7 @@
 
 import json
 import threading
+from pathlib import Path
 
 import pytest
 from openai import OpenAI
@@ -370,7 +371,7 @@ def test_a_replica_that_dies_and_returns_is_used_again(tmp_path):
                 answer = server.chat(model="m")
                 assert answer.status == 200 and answer.headers["x-shimmy-upstream"] == "stays", answer.body
             wait_until(lambda: upstreams(server)["leaves"]["healthy"] is False, "a failed check")
-            assert server.chat(model="leaves/m").status == 503
+            wait_until(lambda: server.chat(model="leaves/m").status == 503, "a second failed check")
             with FaultyUpstream("m", port=leaves.port):
                 wait_until(lambda: server.chat(model="m").headers["x-shimmy-upstream"] == "leaves", "its return")
 
@@ -454,3 +455,162 @@ def test_unusable_addresses_headers_and_fields_are_reported_with_lines(tmp_path)
     for part in (":2: upstream.a.url", ":4: upstream.b.url", ":7: upstream.c.headers", ":8: upstream.c.fields", "Host", "Content-Length", "messages"):
         assert part in checked.stdout, checked.stdout
     assert ":6:" not in checked.stdout and "'stream'" in checked.stdout
+
+
+# What the upstream lacks is done here
+
+
+def called(name: str, arguments: str):
+    """Returns a fault: an answer that calls a tool."""
+    call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": name, "arguments": arguments}}
+    return lambda handler: handler.send(chunk("m", {"role": "assistant", "tool_calls": [call]}) + chunk("m", {}, "tool_calls") + b"data: [DONE]\n\n")
+
+
+def in_turn(*faults):
+    """Returns a fault that behaves like each of the faults once, and then like the last one."""
+    rest = list(faults)
+    return lambda handler: (rest.pop(0) if len(rest) > 1 else rest[0])(handler)
+
+
+def test_counts_that_the_upstream_does_not_report_are_estimated(broken, faulty):
+    whole = chunk("m", {"content": "Hello "}) + chunk("m", {"content": "there, friend."}, "stop") + b"data: [DONE]\n\n"
+    faulty.fault = lambda handler: handler.send(whole)
+    answer = broken.chat(model="m")
+    assert answer.headers["x-shimmy-usage"] == "estimated"
+    assert answer.json["usage"]["completion_tokens"] == 5 and answer.json["usage"]["prompt_tokens"] > 0
+    streamed = broken.chat(model="m", stream=True, stream_options={"include_usage": True})
+    assert streamed.events[-2]["usage"]["completion_tokens"] == 5
+
+
+def test_the_upstreams_tokenizer_counts(tmp_path):
+    with FaultyUpstream("m") as upstream:
+
+        def fault(handler):
+            if handler.path == "/detokenize":
+                return handler.answer(200, {"prompt": "text"})
+            if handler.path == "/tokenize":
+                count = len(handler.body["prompt"].split()) if "prompt" in handler.body else 11
+                return handler.answer(200, {"tokens": list(range(count)), "count": count})
+            return handler.send(chunk("m", {"content": "one two "}) + chunk("m", {"content": "three"}, "stop") + b"data: [DONE]\n\n")
+
+        upstream.fault = fault
+        with Server(front_home(tmp_path, faulty_table(upstream, kind="vllm", health="/v1/models"))) as server:
+            answer = server.chat(model="m")
+            assert answer.status == 200 and answer.headers["x-shimmy-usage"] == "counted", answer.body
+            assert (answer.json["usage"]["prompt_tokens"], answer.json["usage"]["completion_tokens"]) == (11, 3)
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize(("wrong", "path"), [
+    (called("nobody", "{}"), "choices[0].message.tool_calls[0].function.name"),
+    (called("get_age", '{"age": 3'), "choices[0].message.tool_calls[0].function.arguments"),
+], ids=["name", "arguments"])
+def test_a_wrong_call_is_requested_once_more(broken, faulty, wrong, path, streams):
+    right = called("get_age", '{"age": 3}')
+    faulty.fault = in_turn(wrong, right)
+    answer = broken.chat(model="m", tools=[TOOL], stream=streams)
+    assert answer.status == 200 and len(faulty.requests) == 2 and "x-shimmy-unfit" not in answer.headers
+    assert b"get_age" in answer.body and b"nobody" not in answer.body
+    faulty.fault = wrong
+    assert broken.chat(model="m", tools=[TOOL], stream=streams).headers["x-shimmy-unfit"] == path
+
+
+def test_required_calls_and_schemas_are_checked(broken, faulty):
+    faulty.fault = in_turn(called("get_age", '{"age": 30}'), called("get_age", '{"age": 3}'))
+    message = broken.chat(model="m", tools=[TOOL], tool_choice="required").json["choices"][0]["message"]
+    assert json.loads(message["tool_calls"][0]["function"]["arguments"]) == {"age": 3}
+    form = {"type": "json_schema", "json_schema": {"name": "age", "schema": SCHEMA}}
+    faulty.fault = in_turn(*(lambda handler, text=text: handler.send(stream("m", text)) for text in ('{"age": "old"}', '{"age": 4}')))
+    faulty.requests.clear()
+    answer = broken.chat(model="m", response_format=form)
+    assert json.loads(answer.text) == {"age": 4} and len(faulty.requests) == 2
+
+
+def test_a_response_is_truncated_for_its_upstream(broken, faulty):
+    def fault(handler):
+        count = len(handler.body["messages"])
+        if count > 3:
+            message = f"The maximum context length is 30 tokens, but you sent {count * 10}."
+            return handler.answer(400, {"error": {"message": message, "param": "messages"}})
+        return handler.send(stream("m"))
+
+    faulty.fault = fault
+    items = [{"role": "user", "content": f"This is the message with the number {number}."} for number in range(12)]
+    body = {"model": "m", "input": items, "store": False}
+    assert broken.request("POST", "/v1/responses", body).status == 400
+    answer = broken.request("POST", "/v1/responses", {**body, "truncation": "auto"})
+    assert answer.status == 200, answer.body
+    assert int(answer.headers["x-shimmy-dropped-items"]) >= 9 and len(faulty.requests[-1][1]["messages"]) <= 3
+    assert faulty.requests[-1][1]["messages"][-1]["content"] == items[-1]["content"]
+
+
+def test_a_limit_of_the_upstream_is_reported(broken, faulty):
+    def fault(handler):
+        if handler.body.get("max_tokens", 0) > 40:
+            return handler.answer(400, {"error": {"message": f"max_tokens is too large: {handler.body['max_tokens']}. It supports at most 40."}})
+        return handler.send(stream("m"))
+
+    faulty.fault = fault
+    assert broken.chat(model="m", max_tokens=100).status == 400
+    answer = broken.chat(model="m", max_tokens=100, max_tokens_over_context="clamp")
+    assert answer.status == 200 and answer.headers["x-shimmy-clamped-tokens"] == "40", answer.body
+
+
+def test_a_replica_without_the_model_is_not_the_last(tmp_path):
+    with FaultyUpstream("m") as one, FaultyUpstream("m") as two:
+        home = front_home(tmp_path, faulty_table(one, "one", priority=1), faulty_table(two, "two", priority=2))
+        with Server(home) as server:
+            one.fault = refusing(404, "The model 'm' does not exist.", param="model", code="model_not_found")
+            for _ in range(3):
+                assert server.chat(model="m").headers["x-shimmy-upstream"] == "two"
+            two.fault = one.fault
+            server.chat(model="m").assert_error(404, "model", "model_not_found")
+            assert [upstreams(server)[name]["failures"] for name in ("one", "two")] == [0, 0]
+
+
+def test_failed_checks_do_not_refuse_what_works(tmp_path):
+    with FaultyUpstream("m") as upstream, Server(front_home(tmp_path, faulty_table(upstream))) as server:
+        # A list of nothing makes the handler fail, which ends the connection of a check.
+        upstream.models = None
+        wait_until(lambda: upstreams(server)["faulty"]["healthy"] is False, "a failed check")
+        for _ in range(3):
+            assert server.chat(model="m").text == TEXT
+        upstream.models = ("m",)
+        wait_until(lambda: upstreams(server)["faulty"]["healthy"] is True, "a check that succeeds")
+
+
+@pytest.mark.parametrize("dialect", ["responses", "messages"])
+def test_a_setting_chooses_the_dialect(tmp_path, back, dialect):
+    home = front_home(tmp_path, table("back", back.url, kind="shimmy", dialect=dialect))
+    with Server(home) as server:
+        answer = server.chat()
+        assert answer.status == 200 and answer.headers["x-shimmy-upstream"] == "back", answer.body
+        assert answer.text == back.chat().text
+        assert answer.json["usage"]["completion_tokens"] == back.chat().json["usage"]["completion_tokens"]
+        streamed = server.chat(stream=True)
+        assert streamed.events[-1] == "[DONE]" and streamed.streamed_text == answer.text
+        form = {"type": "json_schema", "json_schema": {"name": "age", "schema": SCHEMA, "strict": True}}
+        assert json.loads(server.chat("How old is she?", response_format=form, max_tokens=60).text)["age"] in range(1, 10)
+        message = server.chat("How old is she?", tools=[TOOL], tool_choice="required", max_tokens=60).json["choices"][0]["message"]
+        [call] = message["tool_calls"]
+        assert call["function"]["name"] == "get_age" and json.loads(call["function"]["arguments"])["age"] in range(1, 10)
+        told = [message, {"role": "tool", "tool_call_id": call["id"], "content": "7"}]
+        body = {"model": MODEL, "messages": [{"role": "user", "content": "How old is she?"}, *told], "tools": [TOOL], "max_tokens": 8}
+        assert server.request("POST", "/v1/chat/completions", body).status == 200
+
+
+def test_a_kind_has_only_its_dialects(tmp_path):
+    with FaultyUpstream("m") as upstream, Server(front_home(tmp_path, faulty_table(upstream))) as server:
+        write(tmp_path, faulty_table(upstream, dialect="messages"))
+        wait_until(lambda: server.request("GET", "/admin/upstreams").json["problem"], "a problem")
+        assert "'messages'" in server.request("GET", "/admin/upstreams").json["problem"]
+        assert server.chat(model="m").status == 200
+
+
+def test_the_matrix_of_upstreams_is_the_documents(front):
+    printed = run(front.home, "compat", "upstreams")
+    document = Path(__file__).resolve().parents[2] / "docs/UPSTREAMS_COMPAT.md"
+    assert printed.returncode == 0 and printed.stdout == document.read_text()
+    sections = json.loads(run(front.home, "compat", "upstreams", "--json").stdout)["sections"]
+    assert {"vllm", "openai"} <= set(sections[0]["rows"][0]["upstreams"])
+    assert run(front.home, "compat", "nobody").returncode == 64

@@ -57,7 +57,7 @@ import Testing
         #expect(events[7]["delta"] == ["type": "text_delta", "text": "Hel"])
         let call = try #require(events[10]["content_block"])
         #expect(call["type"] == "tool_use" && call["name"] == "f" && call["input"] == [:])
-        #expect(call["id"]?.stringValue?.hasPrefix("toolu_") == true && events[14]["content_block"]?["id"] == "own")
+        #expect(call["id"]?.stringValue?.hasPrefix("toolu_") == true && events[14]["content_block"]?["id"] == "toolu_own_own")
         #expect(events[11]["delta"] == ["type": "input_json_delta", "partial_json": #"{"a""#])
         #expect(events[17]["delta"] == ["stop_reason": "tool_use", "stop_sequence": .null, "stop_details": .null])
         #expect(events[17]["usage"]?["output_tokens"] == 4 && events[17]["usage"]?["output_tokens_details"] == ["thinking_tokens": 2])

@@ -55,6 +55,32 @@ import Testing
         #expect(made.map { $0["function"]?["arguments"] } == [#"{"at":"é","n":1}"#, "{}"])
     }
 
+    /// The ID of a call that another server made is shown in the form of the API, and sent to the model in its own form.
+    @Test(arguments: ["call_1", "own", "functions.get:0", "toolu_own_x", "9b2", "é"]) func callsHaveTheirOwnIDAgain(own: String) throws {
+        let translation = try MessageTranslation.answer(["model": "m", "max_tokens": 9, "messages": [["role": "user", "content": "Hi"]]])
+        var events = MessageEvents(try MessageRequest(translation.completion, translation), isClamped: false, requestID: "req_1")
+        _ = events.push(.call(index: 0, id: own, name: "f"), choice: 0)
+        _ = events.finish(Usage(promptTokens: 1, cachedPromptTokens: 0, completionTokens: 1), time: 0)
+        let block = try #require(events.whole?["content"]?[0])
+        let id = try #require(block["id"]?.stringValue)
+        #expect(id.hasPrefix("toolu_") && id.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-") })
+        let found = try messages([
+            ["role": "user", "content": "Hi"], ["role": "assistant", "content": [block]],
+            ["role": "user", "content": [["type": "tool_result", "tool_use_id": .string(id), "content": "1"]]],
+        ])
+        #expect(found[1].toolCalls?[0]?["id"] == .string(own) && found[2].toolCallID == own)
+    }
+
+    @Test(arguments: ["toolu_01A", "toolu_own_", "toolu_own__", "toolu_own_a_g1", "toolu_own__ff", "other"])
+    func idsOfAnotherFormStay(id: String) throws {
+        let found = try messages([
+            ["role": "user", "content": "Hi"],
+            ["role": "assistant", "content": [["type": "tool_use", "id": .string(id), "name": "f", "input": [:]]]],
+            ["role": "user", "content": [["type": "tool_result", "tool_use_id": .string(id), "content": "1"]]],
+        ])
+        #expect(found[1].toolCalls?[0]?["id"] == .string(id) && found[2].toolCallID == id)
+    }
+
     @Test(arguments: ["The capital is ", "a\n", "a\t", "a\u{A0}"]) func theBeginningOfAnAnswerEndsWithoutWhiteSpace(text: String) throws {
         let user: JSON = ["role": "user", "content": "Hi"]
         for content in [.string(text), [["type": "text", "text": .string(text)]]] as [JSON] {

@@ -1,5 +1,6 @@
 import Foundation
 import ShimmyAPI
+import ShimmyChat
 import ShimmyJSON
 import Testing
 
@@ -42,7 +43,7 @@ import Testing
     /// The decoder reads exactly the fields that the matrix lists as supported or partial.
     @Test func theDecoderReadsTheRowsThatAreSupported() throws {
         let recorder = FieldRecorder()
-        for request in Self.everyField { _ = try? ChatCompletionRequest(JSON.parse(Array(request.utf8)), recorder: recorder) }
+        for request in Self.everyField { _ = try? ChatCompletionRequest(JSON.parse(Array(request.utf8)), media: .all, recorder: recorder) }
         let promised = Compatibility.chatCompletions.request.filter {
             switch $0.support {
             case .supported, .partial: true
@@ -78,7 +79,7 @@ import Testing
 
     @Test func theDecoderOfResponsesReadsTheRowsThatAreSupported() throws {
         let recorder = FieldRecorder()
-        for request in Self.everyFieldOfResponses { _ = try ResponseRequest(JSON.parse(Array(request.utf8)), recorder: recorder) }
+        for request in Self.everyFieldOfResponses { _ = try ResponseRequest(JSON.parse(Array(request.utf8)), media: .all, recorder: recorder) }
         let promised = Compatibility.createResponse.request.filter {
             switch $0.support {
             case .supported, .partial: true
@@ -93,7 +94,7 @@ import Testing
         for request in Self.everyFieldOfMessages {
             let json = try JSON.parse(Array(request.utf8))
             let translate = path == "/messages" ? MessageTranslation.answer : MessageTranslation.count
-            _ = try translate(json, recorder)
+            _ = try translate(json, .all, recorder)
         }
         let endpoint = try #require(API.anthropic.endpoints.first { $0.method == "POST" && $0.path == path })
         let promised = endpoint.request.filter {
@@ -111,6 +112,8 @@ import Testing
          "thinking": {"type": "enabled", "display": "omitted"}, "output_format": {"type": "json_schema", "schema": {}},
          "tools": [{"name": "f", "input_schema": {}}], "tool_choice": {"type": "tool", "name": "f"},
          "messages": [{"role": "user", "content": [{"type": "text", "text": "a"},
+           {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}},
+           {"type": "image", "source": {"type": "url", "url": "https://a/b.png"}},
            {"type": "document", "source": {"type": "text", "data": "d"}},
            {"type": "document", "source": {"type": "content", "content": [{"type": "text", "text": "d"}]}},
            {"type": "search_result", "title": "t", "source": "s", "content": [{"type": "text", "text": "a"}]}]},
@@ -136,7 +139,8 @@ import Testing
          {"type": "tool_search", "execution": "client", "parameters": {}}, {"type": "namespace", "name": "s", "description": "d",
          "tools": [{"type": "function", "name": "f"}]}],
          "input": [{"type": "local_shell_call", "call_id": "c", "action": {}}, {"type": "apply_patch_call", "call_id": "c", "operation": {}},
-         {"role": "user", "content": [{"type": "input_text", "text": "a"}], "status": "completed"}, {"role": "assistant",
+         {"role": "user", "content": [{"type": "input_text", "text": "a"}, {"type": "input_image", "image_url": "https://a/b.png"},
+         {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}], "status": "completed"}, {"role": "assistant",
          "content": [{"type": "refusal", "refusal": "a"}]}, {"type": "function_call", "call_id": "c", "name": "f", "arguments": ""},
          {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "a"}]},
          {"type": "custom_tool_call", "call_id": "c", "name": "f", "input": ""}, {"type": "reasoning", "encrypted_content": null,
@@ -148,7 +152,8 @@ import Testing
     private static let everyField = [
         #"""
         {"model": "m", "stream": true, "stream_options": {}, "structured_outputs": {"json": {}}, "lora": [{"name": "a"}],
-         "messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]},
+         "messages": [{"role": "user", "content": [{"type": "text", "text": "a"},
+         {"type": "image_url", "image_url": {"url": "https://a/b.png"}}, {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]},
          {"role": "assistant", "content": [{"type": "refusal", "refusal": "a"}]}, {"role": "assistant", "tool_calls": []}]}
         """#,
         #"{"model": "m", "messages": [{"role": "assistant"}], "prediction": {"type": "content", "content": [{"type": "text", "text": ""}]}}"#,

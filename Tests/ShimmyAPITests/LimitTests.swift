@@ -156,7 +156,7 @@ import Testing
 
     @Test func theOldestItemsGoAndInstructionsStay() {
         let items = [
-            item(.message(.system, ["be kind"]), 0), item(.message(.user, [String(repeating: "a", count: 100)]), 1),
+            item(.message(.system, ["be kind"]), 0), item(.message(.user, [.text(String(repeating: "a", count: 100))]), 1),
             item(.call(id: "c", name: "f", arguments: "{}"), 2), item(.output(callID: "c", ["1"]), 3), item(.message(.user, ["b"]), 4),
         ]
         #expect(ItemTruncation.dropping(items, excess: 1, of: 1000)?.map(\.id) == ["i0", "i2", "i3", "i4"])

@@ -34,6 +34,33 @@ import Testing
         #expect(theirs.ignoredParameters.isEmpty)
     }
 
+    /// A bracket in a text or a literal opens no group.
+    @Test(arguments: ["(", ")"]) func bracketsInTextsAreNoGroups(bracket: String) throws {
+        let texts = (0..<100).map { "\"\(bracket)\($0)\"" }.joined(separator: ", ")
+        #expect(try chat("\"choice\": [\(texts)]").chat.grammar?.contains("\"\(bracket)99\"") == true)
+        let literals = String(repeating: #"\"\#(bracket)\" "#, count: 100)
+        let escaped = String(repeating: #"\\\#(bracket)"#, count: 100)
+        #expect(try chat(#""grammar": "root ::= \#(literals)""#).chat.grammar != nil)
+        #expect(try chat(#""regex": "\#(escaped)""#).chat.grammar != nil)
+    }
+
+    @Test func valuesForNoLimitAndNoGrammarAreAccepted() throws {
+        #expect(try chat(#""max_tokens": -1"#).chat.maximumTokens == nil)
+        #expect(try chat(#""max_tokens": -1, "max_completion_tokens": 5"#).chat.maximumTokens == 5)
+        #expect(try refusal(#""max_tokens": -2"#).param == "max_tokens")
+        let grammar = try chat(#""grammar": "", "guided_grammar": "", "regex": "a""#)
+        #expect(grammar.chat.grammar?.contains("a") == true && grammar.ignoredParameters.isEmpty)
+    }
+
+    @Test func thinkingIsTurnedOffAtTheTopLevel() throws {
+        let off = try chat(#""enable_thinking": false"#)
+        #expect(off.chat.conversation.thinks == false && off.ignoredParameters.isEmpty)
+        let on = try chat(#""enable_thinking": true"#).chat.conversation
+        #expect(on.thinks == true && on.reasoningFields == ["enable_thinking"])
+        let both = try chat(#""enable_thinking": true, "chat_template_kwargs": {"enable_thinking": false}"#).chat.conversation
+        #expect(both.thinks == false)
+    }
+
     @Test func vLLMsPenaltyLooksAtEverything() throws {
         let sampling = try chat(#""repetition_penalty": 1.5"#).chat.sampling
         #expect(sampling.repeatPenalty == 1.5 && sampling.repeatWindow == .max)

@@ -172,6 +172,42 @@ import Testing
         #expect(clock.readings < 16, "eight lookups need fewer than eight checks")
     }
 
+    @Test func aChangedKeyKeepsItsTextAndItsID() async throws {
+        let place = Place()
+        let new = try await place.book().create(Self.draft)
+        let reader = place.book()
+        #expect(try await reader.current()[KeyHash(of: new.text)]?.limits.tokensPerDay == 3)
+        let changed = try await place.book().update("ann") { draft in
+            draft.limits.tokensPerDay = nil
+            draft.limits.concurrency = 9
+            draft.role = .user
+            draft.models = []
+            draft.expires = nil
+        }
+        // Another process sees the change.
+        let found = try #require(try await reader.current()[KeyHash(of: new.text)])
+        #expect(found == changed && found.id == new.key.id && found.hint == new.key.hint && found.created == new.key.created)
+        #expect(found.limits.tokensPerDay == nil && found.limits.concurrency == 9 && found.limits.requestsPerMinute == 1)
+        #expect(found.role == .user && found.models.isEmpty && found.expires == nil && found.weight == 2.5)
+    }
+
+    @Test func aChangeThatIsNotValidChangesNothing() async throws {
+        let place = Place()
+        let book = place.book()
+        let new = try await book.create(Self.draft)
+        _ = try await book.create(KeyDraft(name: "bob"))
+        let nobody = try await book.update("nobody") { $0.weight = 2 }
+        #expect(nobody == nil)
+        await #expect(throws: KeyBookError.nameTaken("bob")) { _ = try await book.update("ann") { $0.name = "bob" } }
+        await #expect(throws: KeyBookError.self) { _ = try await book.update("ann") { $0.weight = 0 } }
+        await #expect(throws: KeyBookError.self) { _ = try await book.update("ann") { $0.expires = Date(timeIntervalSince1970: 5) } }
+        let found = try await book.current()[KeyHash(of: new.text)]
+        #expect(found == new.key)
+        _ = try await book.revoke("ann")
+        let revoked = try await book.update("ann") { $0.weight = 2 }
+        #expect(revoked == nil)
+    }
+
     @Test func aNameIsFreeAgainAfterTheRevocation() async throws {
         let book = Place().book()
         let first = try await book.create(Self.draft)

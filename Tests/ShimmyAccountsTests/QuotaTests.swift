@@ -50,6 +50,23 @@ import Testing
         #expect(Self.granted(book.admit("a", limits, tokens: 0, at: Self.moment(6000 + wait))) != nil)
     }
 
+    @Test func eachLimitHasItsRest() throws {
+        var book = QuotaBook()
+        let limits = AccessKey.Limits(requestsPerMinute: 5, tokensPerMinute: 100, tokensPerDay: 1000, concurrency: 2)
+        let fresh = book.use("a", limits, at: Self.moment(0))
+        #expect(fresh.tokensPerDay?.remaining == 1000 && fresh.tokensPerDay?.reset == 0 && fresh.concurrency?.remaining == 2)
+        let grant = try #require(Self.granted(book.admit("a", limits, tokens: 60, at: Self.moment(0))))
+        let used = book.use("a", limits, at: Self.moment(0))
+        #expect(used.requestsPerMinute?.remaining == 4 && used.tokensPerMinute?.remaining == 40)
+        #expect(used.tokensPerDay?.limit == 1000 && used.tokensPerDay?.remaining == 940 && used.tokensPerDay?.reset == 1000)
+        #expect(used.concurrency?.limit == 2 && used.concurrency?.remaining == 1 && used.concurrency?.reset == 0)
+        book.settle(grant, tokens: 10, keepsRequest: true, at: Self.moment(10))
+        let settled = book.use("a", limits, at: Self.moment(10))
+        #expect(settled.tokensPerDay?.remaining == 990 && settled.concurrency?.remaining == 2 && settled.requestsPerMinute?.remaining == 4)
+        let some = book.use("a", AccessKey.Limits(concurrency: 2), at: Self.moment(10))
+        #expect(some.requestsPerMinute == nil && some.tokensPerMinute == nil && some.tokensPerDay == nil)
+    }
+
     @Test func resumedWorkCountsAndIsNotRefused() throws {
         var book = QuotaBook()
         let limits = AccessKey.Limits(requestsPerMinute: 1, tokensPerDay: 10, concurrency: 1)

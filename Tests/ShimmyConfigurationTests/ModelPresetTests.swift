@@ -39,6 +39,24 @@ import Testing
         #expect(preset.lora.map(\.scale) == [1, 0.5])
     }
 
+    @Test func isolationIsRead() {
+        let file = read(
+            """
+            [engine]
+            isolation = "process"
+            [model.a]
+            isolation = "none"
+            isolation_memory = "2G"
+            [model.b]
+            isolation = "thread"
+            """)
+        #expect(file.problems.map(\.description) == ["c:7: model.b.isolation: it must be one of \"none\", \"process\", not \"thread\"."])
+        #expect(file.values[Setting.isolation.variable] == "process")
+        #expect(file.presets[0].isolation == .shared && file.presets[0].isolationMemory == 2_000_000_000)
+        #expect(file.presets[0].concernsLoading && !ModelPreset(name: "c").concernsLoading)
+        #expect(ModelPreset(name: "c").over(file.presets[0]).isolation == .shared)
+    }
+
     @Test func whatOneSaysWinsOverWhatItStandsOn() throws {
         let presets = read(
             """

@@ -14,6 +14,7 @@ import Testing
             [upstream."gpu-box"]
             url = "http://gpu-box:8000/v1/"
             kind = "vllm"
+            dialect = "responses"
             api_key_env = "GPU_KEY"
             models = ["qwen*"]
             prefix = "gpu-"
@@ -40,6 +41,7 @@ import Testing
         #expect(file.problems.isEmpty, "\(file.problems)")
         let gpu = try #require(file.upstreams.first { $0.name == "gpu-box" })
         #expect(gpu.url == "http://gpu-box:8000" && gpu.kind == "vllm" && gpu.key == .variable("GPU_KEY") && gpu.models == ["qwen*"])
+        #expect(gpu.dialect == "responses")
         #expect(gpu.prefix == "gpu-" && gpu.priority == -2 && gpu.weight == 0.5 && gpu.maxConcurrency == 8)
         #expect([gpu.idleSeconds, gpu.firstByteSeconds, gpu.connectSeconds, gpu.healthSeconds] == [30, 60.5, 1, 2])
         #expect(gpu.healthPath == "/ping" && gpu.certificates == "/etc/shimmy/ca.pem" && gpu.droppedFields == ["user"])

@@ -65,7 +65,8 @@ private final class Counter: Sendable {
         let stopped = await #expect(throws: WorkStopped.self) {
             try await pool.run(seconds: 0.01) { budget in while true { try budget.check() } }
         }
-        #expect(stopped == .tooLong(seconds: 0.01))
+        // On a busy machine, the time that passes may end first.
+        #expect(stopped == .tooLong(seconds: 0.01) || stopped == .tooLong(seconds: 0.01 * InputLimits.standard.waitFactor))
     }
 
     @Test func cancellationStopsWorkThatRunsAndWorkThatWaits() async throws {

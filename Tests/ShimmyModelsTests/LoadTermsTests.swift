@@ -26,6 +26,16 @@ import Testing
         #expect(LoadTerms(Self.record(), ModelSettings(), conversion: "/other").change(since: loaded) == .files)
     }
 
+    @Test func theProcessConcernsTheLoad() {
+        var isolated = ModelSettings()
+        (isolated.isolation, isolated.isolationMemory) = (.process, 1_000)
+        let loaded = LoadTerms(Self.record(), isolated)
+        #expect(LoadTerms(Self.record(), isolated).change(since: loaded) == nil)
+        #expect(LoadTerms(Self.record(), ModelSettings()).change(since: loaded) == .settings)
+        isolated.isolationMemory = nil
+        #expect(LoadTerms(Self.record(), isolated).change(since: loaded) == .settings)
+    }
+
     @Test func settingsThatConcernTheLoad() {
         let loaded = LoadTerms(Self.record(), ModelSettings(contextLength: 512, slots: 2), chatTemplate: "{{ messages }}")
         func change(_ settings: ModelSettings, _ template: String? = "{{ messages }}") -> LoadTerms.Change? {

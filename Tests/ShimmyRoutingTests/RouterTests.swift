@@ -87,6 +87,16 @@ import Testing
         #expect(fleet.refusals() == [.unhealthy("connection refused")])
     }
 
+    @Test func aSuspectReplicaServesWhileThereIsNoOther() throws {
+        let fleet = RoutedFleet("a", "b")
+        fleet.router.setHealth(.suspect("slow"), of: fleet.ids[0], at: fleet.start)
+        #expect(fleet.names() == ["b"] && fleet.refusals() == [.suspect("slow")])
+        fleet.router.setHealth(.unhealthy("down"), of: fleet.ids[1], at: fleet.start)
+        #expect(fleet.names() == ["a"])
+        fleet.router.setHealth(.unhealthy("down"), of: fleet.ids[0], at: fleet.start)
+        #expect(fleet.names().isEmpty)
+    }
+
     @Test func theFirstByteReducesTheLoad() throws {
         let fleet = RoutedFleet("a")
         var flight = try fleet.send()

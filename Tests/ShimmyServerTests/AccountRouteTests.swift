@@ -272,6 +272,46 @@ import Testing
         #expect(try await server.send("GET", path, headers: Self.ann).status == 403)
     }
 
+    // MARK: The own key
+
+    @Test func aUserSeesWhatRemains() async throws {
+        let server = Self.server(try await Place().accounts(), .init(requestsPerMinute: 9, tokensPerDay: 100, concurrency: 2, maxOutputTokens: 50))
+        _ = try await server.post("/v1/chat/completions", Self.chat(), headers: Self.ann)
+        let answer = try await server.send("GET", "/v1/key", headers: Self.ann)
+        let key = answer.json
+        #expect(answer.status == 200 && answer.header("cache-control") == "no-store")
+        #expect(key["object"] == "key" && key["name"] == "ann" && key["role"] == "user" && key["models"] == [] && key["expires_at"] == .null)
+        #expect(key["limits"]?["requests_per_minute"] == 9 && key["limits"]?["tokens_per_minute"] == .null)
+        #expect(key["limits"]?["max_output_tokens"] == 50)
+        // The request had 5 tokens. Looking costs nothing.
+        #expect(key["remaining"] == ["requests_per_minute": 8, "tokens_per_day": 95, "concurrency": 2])
+        #expect(key["reset_seconds"]?["tokens_per_day"] == 3600 && key["reset_seconds"]?["requests_per_minute"] == 61)
+        #expect(try await server.send("GET", "/v1/key", headers: Self.ann).json == key)
+        let admin = try await server.send("GET", "/key", headers: Self.bearer("admin")).json
+        #expect(admin["role"] == "admin" && admin["remaining"] == [:] && admin["limits"]?["concurrency"] == .null)
+    }
+
+    @Test func aServerWithoutKeysHasNoLimits() async throws {
+        let key = try await ScriptedServer(ScriptedGenerator(says: ["x"])).send("GET", "/v1/key").json
+        #expect(key["id"] == "everybody" && key["name"] == .null && key["role"] == "admin" && key["limits"] == [:] && key["remaining"] == [:])
+    }
+
+    @Test func aUserReadsItsOwnUsageAlone() async throws {
+        let server = Self.server(try await Place().accounts(), .init())
+        _ = try await server.post("/v1/chat/completions", Self.chat(), headers: Self.ann)
+        _ = try await server.post("/v1/chat/completions", Self.chat(), headers: Self.bearer("admin"))
+        _ = try await server.post("/v1/chat/completions", Self.chat(), headers: Self.bearer("admin"))
+        let path = "/v1/key/usage/completions?start_time=\(20_000 * 86_400)&end_time=\(20_001 * 86_400)&group_by=api_key_id"
+        for (key, count) in [("ann", 1), ("admin", 2)] {
+            let page = try await server.send("GET", path, headers: Self.bearer(key)).json
+            let results = page["data"]?.arrayValue?.first?["results"]?.arrayValue
+            #expect(results?.count == 1 && results?.first?["api_key_id"] == .string(key) && results?.first?["num_model_requests"] == .int(count))
+        }
+        let foreign = try await server.send("GET", path + "&api_key_ids=admin", headers: Self.ann)
+        #expect(foreign.error == "400 unknown_parameter api_key_ids")
+        #expect(try await server.send("GET", "/v1/key/usage/embeddings", headers: Self.ann).error == "400 missing_required_parameter start_time")
+    }
+
     @Test(arguments: [
         ("", "400 missing_required_parameter start_time"), ("?start_time=x", "400 invalid_type start_time"),
         ("?start_time=9&end_time=9", "400 integer_below_min_value end_time"), ("?start_time=9&bucket_width=1h", "400 invalid_value bucket_width"),

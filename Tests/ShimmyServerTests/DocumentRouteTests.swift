@@ -29,6 +29,17 @@ import Testing
         #expect(operations.count == routes.count)
     }
 
+    @Test func theDocumentIsCompressedForClientsThatAcceptIt() async throws {
+        let server = ScriptedServer(models: [:])
+        let packed = try await server.send("GET", "/openapi.json", headers: ["accept-encoding": "br, gzip;q=0.5"])
+        #expect(packed.header("content-encoding") == "gzip" && packed.header("vary") == "Accept-Encoding")
+        #expect(packed.header("etag")?.hasPrefix("W/") == true)
+        let plain = try await server.send("GET", "/openapi.json", headers: ["accept-encoding": "gzip;q=0"])
+        #expect(plain.header("content-encoding") == nil && plain.header("vary") == "Accept-Encoding" && plain.json["openapi"] != nil)
+        let short = try await server.send("GET", "/health", headers: ["accept-encoding": "gzip"])
+        #expect(short.header("content-encoding") == nil && short.header("vary") == nil)
+    }
+
     @Test func theTablesDescribeEveryRoute() {
         let undescribed = Self.table.documentedRoutes.filter { !$0.isDescribed }.map { "\($0.method) \($0.path)" }
         #expect(undescribed == [])
@@ -40,7 +51,8 @@ import Testing
         let document = try await document()
         for endpoint in api.endpoints where endpoint.support != .notSupported {
             let operation = document["paths"]?[api.prefix + endpoint.path]?[endpoint.method.lowercased()]
-            let body = operation?["requestBody"]?["content"]?["application/json"]?["schema"]
+            let content = operation?["requestBody"]?["content"]
+            let body = (content?["application/json"] ?? content?["multipart/form-data"])?["schema"]
             let parameters = operation?["parameters"]?.arrayValue?.compactMap { $0["name"]?.stringValue } ?? []
             for row in endpoint.request {
                 switch row.support {

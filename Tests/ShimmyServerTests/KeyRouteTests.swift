@@ -246,12 +246,60 @@ import Testing
         #expect(limits?["requests_per_minute"] == 5 && limits?["concurrency"] == 2 && limits?["tokens_per_day"] == .null)
     }
 
+    @Test func aChangeAppliesToTheNextRequest() async throws {
+        let server = Self.server(.init(keys: Self.keys), Place(), models: ["talker", "thinker"])
+        let (all, admin) = ("/v1/organization/admin_api_keys", Self.bearer("admin"))
+        let body: JSON = ["name": "bob", "models": ["talker"], "tokens_per_day": 9, "concurrency": 2, "expires_at": 4_000_000_000]
+        let created = try await server.post(all, body, headers: admin).json
+        let (id, text) = (try #require(created["id"]?.stringValue), try #require(created["value"]?.stringValue))
+        #expect(try await server.send("GET", "/v1/models/thinker", headers: Self.bearer(text)).status == 404)
+        let change: JSON = ["models": .null, "tokens_per_day": .null, "limits": ["requests_per_minute": 7], "expires_at": .null, "weight": 2]
+        let changed = try await server.post("\(all)/\(id)", change, headers: admin)
+        #expect(changed.status == 200 && changed.json["value"] == nil && changed.json["name"] == "bob" && changed.json["id"] == .string(id))
+        let own = changed.json["shimmy"]
+        #expect(own?["models"] == [] && own?["weight"] == 2 && own?["expires_at"] == .null && own?["role"] == "user")
+        #expect(own?["limits"]?["requests_per_minute"] == 7 && own?["limits"]?["tokens_per_day"] == .null && own?["limits"]?["concurrency"] == 2)
+        #expect(try await server.send("GET", "/v1/models/thinker", headers: Self.bearer(text)).status == 200)
+        #expect(try await server.send("GET", "\(all)/\(id)", headers: admin).json["shimmy"] == own)
+        // A user becomes an admin, and has another name.
+        #expect(try await server.send("GET", "/v1/engine", headers: Self.bearer(text)).status == 403)
+        let promoted = try await server.post("\(all)/\(id)", ["role": "admin", "name": "rob"], headers: admin).json
+        #expect(promoted["name"] == "rob" && promoted["shimmy"]?["models"] == [])
+        #expect(try await server.send("GET", "/v1/engine", headers: Self.bearer(text)).status == 200)
+        // The form of the response can be sent back.
+        let limits = try #require(own?["limits"])
+        let again = try await server.post("\(all)/\(id)", ["limits": limits], headers: admin)
+        #expect(again.json["shimmy"]?["limits"] == limits)
+    }
+
+    @Test(arguments: [
+        (#"{"request_per_minute":3}"#, "400 unknown_parameter request_per_minute"),
+        (#"{"limits":{"request_per_minute":3}}"#, "400 unknown_parameter limits.request_per_minute"),
+        (#"{"limits":{"concurrency":3},"concurrency":3}"#, "400 invalid_value limits.concurrency"),
+        (#"{"concurrency":0}"#, "400 integer_below_min_value concurrency"), (#"{"concurrency":"two"}"#, "400 invalid_type concurrency"),
+        (#"{"models":[]}"#, "400 invalid_value models"), (#"{"name":" x"}"#, "400 invalid_value name"),
+        (#"{"name":"admin"}"#, "409 name_taken name"), (#"{"name":"bob"}"#, "409 name_taken name"),
+        (#"{"expires_at":1000000000}"#, "400 invalid_value expires_at"), (#"{"role":"root"}"#, "400 invalid_value role"),
+    ])
+    func aMistakeInAChangeIsNamed(body: String, error: String) async throws {
+        let place = Place()
+        let server = Self.server(.init(keys: Self.keys), place)
+        let book = place.book()
+        let ann = try await book.create(KeyDraft(name: "ann", limits: .init(concurrency: 1))).key
+        _ = try await book.create(KeyDraft(name: "bob"))
+        let path = "/v1/organization/admin_api_keys/\(ann.id)"
+        #expect(try await server.send("POST", path, body, headers: Self.bearer("admin")).error == error)
+        let kept = try await book.current().key(named: ann.id)
+        #expect(kept == ann)
+    }
+
     @Test func keysOfTheFileAreListedButNotChanged() async throws {
         let server = Self.server(.init(keys: Self.keys), Place())
         let id = Self.keys[0].key.id
         let path = "/v1/organization/admin_api_keys/\(id)"
         #expect(try await server.send("GET", path, headers: Self.bearer("admin")).json["shimmy"]?["source"] == "configuration")
         #expect(try await server.send("DELETE", path, headers: Self.bearer("admin")).error == "409 key_in_configuration -")
+        #expect(try await server.send("POST", path, #"{"weight":2}"#, headers: Self.bearer("admin")).error == "409 key_in_configuration -")
     }
 
     @Test func nobodyLocksAnOpenServer() async throws {

@@ -25,6 +25,7 @@ struct ScriptedServer {
     }()
     var preset = RequestPreset.none
     var library = ScriptedLibrary()
+    var hub = ScriptedServer.hub
     /// The tokenizer of all models that are not loaded; nil if it cannot be read.
     var tokenizer: TokenizerFacts?
 
@@ -97,7 +98,7 @@ struct ScriptedServer {
         ShimmyServer.application(
             configuration: configuration,
             service: Self.service(models, preset: preset, metrics: configuration.metrics, accounts: configuration.accounts),
-            hub: Self.hub, library: library,
+            hub: hub, library: library,
             contextLength: { _ in nil },
             tokenizer: { [tokenizer] _ in
                 guard let tokenizer else { throw NoTokenizer() }

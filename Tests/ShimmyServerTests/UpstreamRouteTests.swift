@@ -1,7 +1,9 @@
 import ShimmyAPI
 import ShimmyChat
+import ShimmyCore
 import ShimmyJSON
 import ShimmyTestSupport
+import Synchronization
 import Testing
 
 /// The failures of upstream servers, as clients see them.
@@ -33,6 +35,23 @@ import Testing
         }
     }
 
+    /// Engines word it differently, and name fields of their own.
+    @Test(
+        arguments: [
+            ("/v1/chat/completions", chat, "messages"), ("/v1/completions", ["model": "talker", "prompt": "a"], "prompt"),
+            ("/v1/responses", ["model": "talker", "input": "a", "store": false], "input"),
+        ] as [(String, JSON, String)])
+    func aPromptThatIsTooLongHasTheFieldOfTheDialect(path: String, body: JSON, field: String) async throws {
+        let words = "This model's maximum context length is 100 tokens. However, your request has 150 input tokens."
+        let refusals: [UpstreamFailure.Reason] = [
+            .refused(status: 400, param: "input_tokens", code: nil), .refused(status: 422, param: nil, code: "exceed_context_size_error"),
+        ]
+        for refusal in refusals {
+            let answer = try await ScriptedServer(ScriptedGenerator { _ in throw UpstreamFailure("gpu", refusal, words) }).post(path, body)
+            #expect(answer.error == "400 context_length_exceeded \(field)" && answer.json["error"]?["message"]?.stringValue == words)
+        }
+    }
+
     @Test func otherDialectsHaveTheirForm() async throws {
         let server = ScriptedServer(ScriptedGenerator { _ in throw UpstreamFailure("gpu", .unreachable, "it is off") })
         let anthropic = try await server.post("/v1/messages", ["model": "talker", "max_tokens": 5, "messages": Self.messages])
@@ -51,6 +70,60 @@ import Testing
         #expect(answer.status == 200 && answer.header("x-shimmy-upstream") == "gpu")
         #expect(answer.body.contains("Hi") && answer.events.last?["error"]?["code"]?.stringValue == "upstream_interrupted")
         #expect(!answer.body.contains("[DONE]"))
+    }
+
+    @Test func anAnswerHasTheFingerprintOfItsUpstream() async throws {
+        var report = AnswerReport()
+        report.fingerprint = "fp_12ab"
+        let server = ScriptedServer(ScriptedGenerator(says: ["Hi"], report: report))
+        let chat = try await server.post("/v1/chat/completions", Self.chat)
+        let text = try await server.post("/v1/completions", ["model": "talker", "prompt": "a"])
+        #expect(chat.json["system_fingerprint"] == "fp_12ab" && text.json["system_fingerprint"] == "fp_12ab")
+    }
+
+    @Test func whatIsUnusualAboutAnAnswerIsReported() async throws {
+        var usage = Usage(promptTokens: 3, cachedPromptTokens: 0, completionTokens: 1)
+        usage.source = .estimated
+        let parts = ["choices[0].message.tool_calls[0].function.name"]
+        let moments: [ScriptedGenerator.Moment] = [
+            .event(.delta(choice: 0, .content("Hi"))), .event(.fact(choice: 0, .unfit(parts))), .event(.finished(choice: 0, .stop)),
+            .event(.ended(usage)),
+        ]
+        let server = ScriptedServer(ScriptedGenerator { _ in moments })
+        let whole = try await server.post("/v1/chat/completions", Self.chat)
+        #expect(whole.header("x-shimmy-usage") == "estimated" && whole.header("x-shimmy-unfit") == parts[0])
+        // Both are known only after the headers of a stream.
+        let streamed = try await server.post("/v1/chat/completions", ["model": "talker", "messages": Self.messages, "stream": true])
+        #expect(streamed.status == 200 && streamed.header("x-shimmy-usage") == nil && streamed.header("x-shimmy-unfit") == nil)
+    }
+
+    /// The upstream refuses the conversation until its oldest items are gone.
+    @Test(arguments: [true, false]) func aResponseIsTruncatedForItsUpstream(truncates: Bool) async throws {
+        let attempts = Mutex(0)
+        let refusal = UpstreamFailure(
+            "gpu", .refused(status: 400, param: "messages", code: nil), "The maximum context length is 100 tokens, but the request has 150 tokens.")
+        let generator = ScriptedGenerator { _ in
+            let attempt = attempts.withLock { count in
+                count += 1
+                return count
+            }
+            if attempt < 3 { throw refusal }
+            return [
+                .event(.finished(choice: 0, .stop)), .event(.ended(Usage(promptTokens: 3, cachedPromptTokens: 0, completionTokens: 1))),
+            ]
+        }
+        let server = ScriptedServer(generator)
+        let items: [JSON] = (0..<12).map { ["role": "user", "content": .string("this is the number \($0) of many messages")] }
+        let body: JSON = [
+            "model": "talker", "input": .array(items), "truncation": truncates ? "auto" : "disabled", "store": false,
+        ]
+        let answer = try await server.post("/v1/responses", body)
+        if truncates {
+            #expect(answer.status == 200 && generator.requests.count == 3)
+            #expect(answer.header("x-shimmy-dropped-items").flatMap { Int($0) } ?? 0 > 3)
+        } else {
+            #expect(answer.error == "400 context_length_exceeded input" && generator.requests.count == 1)
+        }
     }
 
     @Test func aServerWithoutUpstreamsListsNone() async throws {

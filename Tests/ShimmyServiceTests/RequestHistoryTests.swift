@@ -54,6 +54,21 @@ import Testing
         #expect(history.newest(.max).map { $0.inspection != nil } == [true, true, true, false, false, false, false, false])
     }
 
+    @Test(arguments: [
+        (#"{"url": "data:image/png;base64,AAAA"}"#, #"{"url": "data:image/png;base64,[4 characters of base64]"}"#),
+        (#"{"url": "data:image\/png;base64,AA\/A=="}"#, #"{"url": "data:image\/png;base64,[7 characters of base64]"}"#),
+        ("{\"data\": \"\(String(repeating: "Ab1/", count: 16))==\", \"b\": 1}", #"{"data": "[66 characters of base64]", "b": 1}"#),
+        ("{\"data\": \"\(String(repeating: "Ab1/", count: 15))\"}", "{\"data\": \"\(String(repeating: "Ab1/", count: 15))\"}"),
+        (
+            #"{"a": "Hello there.", "b": "////////////////////////////////////////////////////////////////////////"}"#,
+            #"{"a": "Hello there.", "b": "////////////////////////////////////////////////////////////////////////"}"#
+        ),
+    ]) func aBodyHasNoDataOfMedia(body: String, shown: String) throws {
+        let inspection = try #require(RequestHistory(inspects: true, inspectedBytes: 100_000).beginInspection())
+        inspection.note(body: Array(body.utf8))
+        #expect(inspection.texts.body.string == shown && !inspection.texts.body.isCut)
+    }
+
     @Test func requestsInProgressShareTheMemory() throws {
         let history = RequestHistory(inspects: true, inspectedBytes: 50_000)
         let first = try #require(history.beginInspection())

@@ -34,6 +34,28 @@ import Testing
         await #expect(throws: StorageError.unknownCursor("other's")) { _ = try await store.chats(owner: "me", page: Page(after: "other's")) }
     }
 
+    @Test func conversationsOfAnOwnerAreListed() async throws {
+        let store = fixture.store()
+        for (id, owner) in [("c1", "me"), ("c2", "you"), ("c3", "me"), ("c4", "me")] {
+            try await store.insert(StoredConversation(id: id, owner: owner, created: 1, metadata: ["title": .string(id)]), items: [])
+        }
+        try await store.insert(fixture.chat("k1"), messages: [])
+        func ids(_ page: Page) async throws -> [String] { try await store.conversations(owner: "me", page: page).data.map(\.id) }
+        let (newest, oldest) = (try await ids(Page()), try await ids(Page(order: .asc)))
+        #expect(newest == ["c4", "c3", "c1"] && oldest == ["c1", "c3", "c4"])
+        let first = try await store.conversations(owner: "me", page: Page(limit: 2))
+        #expect(first.data.map(\.id) == ["c4", "c3"] && first.hasMore)
+        let last = try await store.conversations(owner: "me", page: Page(limit: 2, after: "c3"))
+        #expect(last.data.map(\.id) == ["c1"] && !last.hasMore)
+        #expect(last.data.first?.metadata == ["title": "c1"] && last.data.first?.updated == fixture.now)
+        fixture.pass(days: 1)
+        _ = try await store.add(fixture.items(0..<1), toConversation: "c1", owner: "me")
+        let changed = try await store.conversations(owner: "me", page: Page(limit: 1, order: .asc))
+        #expect(changed.data.first?.updated == fixture.now)
+        await #expect(throws: StorageError.unknownCursor("c2")) { _ = try await store.conversations(owner: "me", page: Page(after: "c2")) }
+        await #expect(throws: StorageError.unknownCursor("k1")) { _ = try await store.conversations(owner: "me", page: Page(after: "k1")) }
+    }
+
     @Test func chatsAreFiltered() async throws {
         let store = fixture.store()
         try await store.insert(fixture.chat("k1", metadata: ["user": "ann", "run": "1"]), messages: [])

@@ -8,12 +8,13 @@ import Testing
     private static let schema: JSON = ["type": "object", "properties": ["a": ["type": "string"]]]
 
     private func call(
-        _ request: ChatRequest, _ kind: UpstreamKind, maximumTokens: Int? = nil, user: String? = nil,
+        _ request: ChatRequest, _ kind: UpstreamKind, maximumTokens: Int? = nil, user: String? = nil, namesStop: Bool = false,
         settings change: (inout UpstreamSettings) -> Void = { _ in }
     ) throws -> UpstreamCall {
         var settings = UpstreamSettings(name: "box", url: "http://box:8000")
         change(&settings)
-        return try ChatCall.make(request, model: "m", maximumTokens: maximumTokens, kind: kind, settings: settings, user: user)
+        return try ChatCall.make(
+            request, model: "m", maximumTokens: maximumTokens, kind: kind, settings: settings, user: user, namesStop: namesStop)
     }
 
     private var request: ChatRequest { ChatRequest(messages: [ChatMessage(.developer, "be brief"), ChatMessage(.user, "hi")]) }
@@ -76,8 +77,20 @@ import Testing
         let openAI = try call(request, .openai)
         #expect(openAI.bodies[0]["stop"] == ["a", "b", "c", "d"])
         #expect(openAI.ownStops == ["e"])
-        #expect(openAI.report.withoutEffect == ["usage"])
+        #expect(openAI.report.withoutEffect.isEmpty)
         #expect(try call(request, .vllm).ownStops.isEmpty)
+    }
+
+    @Test func anAnswerThatNamesItsStopStringNeedsThemHere() throws {
+        var request = request
+        request.stops = ["a", "b"]
+        for kind in [UpstreamKind.llamaServer, .shimmy, .openai, .ollama] {
+            let call = try call(request, kind, namesStop: true)
+            #expect(call.bodies[0]["stop"] == nil && call.ownStops == ["a", "b"])
+        }
+        // vLLM names the string itself.
+        let vllm = try call(request, .vllm, namesStop: true)
+        #expect(vllm.bodies[0]["stop"] == ["a", "b"] && vllm.ownStops.isEmpty)
     }
 
     @Test func choicesMayNeedSeveralRequests() throws {
@@ -89,6 +102,33 @@ import Testing
         let ollama = try call(request, .ollama)
         #expect(ollama.bodies.count == 3 && ollama.choicesPerBody == 1 && ollama.bodies[0]["n"] == nil)
         #expect(Set(ollama.bodies.map { $0["seed"]?.text }).count == 3)
+    }
+
+    /// vLLM refuses several choices where all are alike.
+    @Test func choicesAtTemperatureZeroNeedSeveralRequests() throws {
+        var request = request
+        request.choices = 2
+        for temperature: Float in [0, 1e-6] {
+            request.sampling.temperature = temperature
+            let vllm = try call(request, .vllm)
+            #expect(vllm.bodies.count == 2 && vllm.choicesPerBody == 1 && vllm.bodies.allSatisfy { $0["n"] == nil })
+            #expect(vllm.report.withoutEffect.isEmpty)
+        }
+        #expect(try call(request, .sglang).bodies.map { $0["n"] } == [2])
+        request.sampling.temperature = 0.5
+        #expect(try call(request, .vllm).bodies.map { $0["n"] } == [2])
+    }
+
+    /// llama-server draws a seed in place of one whose low 32 bits are all set.
+    @Test(arguments: [-1, .max, 4_294_967_295, -2, 0, 7] as [Int64])
+    func noSeedIsDrawnAtTheUpstream(seed: Int64) throws {
+        var request = request
+        request.choices = 3
+        request.sampling.seed = seed
+        let seeds = try call(request, .llamaServer).bodies.map { body in UInt32(truncatingIfNeeded: body["seed"]?.intValue ?? -1) }
+        #expect(Set(seeds).count == 3 && !seeds.contains(.max))
+        #expect(try call(request, .llamaServer).bodies.map { $0["seed"] } == call(request, .llamaServer).bodies.map { $0["seed"] })
+        #expect(try call(request, .vllm).bodies[0]["seed"]?.intValue == Int(seed))
     }
 
     // MARK: Forms
@@ -132,10 +172,23 @@ import Testing
         #expect(vllm.bodies[0]["tools"]?[0]?["function"]?["strict"] == true)
         #expect(vllm.bodies[0]["tool_choice"] == ["type": "function", "function": ["name": "f"]])
         #expect(vllm.bodies[0]["parallel_tool_calls"] == false)
-        #expect(vllm.report.unenforced == ["f#"])
+        #expect(vllm.report.unenforced.isEmpty)
+        #expect(try call(request, .sglang).report.unenforced == ["f#"])
         let ollama = try call(request, .ollama)
         #expect(ollama.bodies[0]["tool_choice"] == nil)
         #expect(ollama.report.withoutEffect == ["tool_choice", "parallel_tool_calls"])
+    }
+
+    /// vLLM enforces the schema of a required call only for strict tools.
+    @Test func requiredCallsAreStrictAtVLLM() throws {
+        var request = request
+        request.conversation.tools = [Tool(name: "f", parameters: Self.schema)]
+        for (choice, isStrict) in [(ToolChoice(.required, isOneCall: true), true), (ToolChoice(.required), true), (ToolChoice(.auto), false)] {
+            request.conversation.toolChoice = choice
+            let strict = try call(request, .vllm).bodies[0]["tools"]?[0]?["function"]?["strict"]
+            #expect(strict == (isStrict ? true : nil))
+            #expect(try call(request, .sglang).bodies[0]["tools"]?[0]?["function"]?["strict"] == nil)
+        }
     }
 
     // MARK: Conversations
@@ -200,8 +253,9 @@ import Testing
 
     // MARK: Texts
 
-    private func text(_ request: TextRequest, _ kind: UpstreamKind) throws -> UpstreamCall {
-        try TextCall.make(request, model: "m", maximumTokens: 9, kind: kind, settings: UpstreamSettings(name: "box", url: "http://box"), user: nil)
+    private func text(_ request: TextRequest, _ kind: UpstreamKind, maximumTokens: Int = 9) throws -> UpstreamCall {
+        let settings = UpstreamSettings(name: "box", url: "http://box")
+        return try TextCall.make(request, model: "m", maximumTokens: maximumTokens, kind: kind, settings: settings, user: nil)
     }
 
     @Test func promptsAreSentTogetherOrAlone() throws {
@@ -214,6 +268,22 @@ import Testing
         #expect(server.bodies.map { $0["prompt"] } == ["a", "a", [1, 2], [1, 2]])
         let error = #expect(throws: UpstreamFailure.self) { try text(request, .ollama) }
         #expect(error?.reason == .unsupported(field: "prompt"))
+    }
+
+    @Test func choicesOfTextsAtTemperatureZeroNeedSeveralRequests() throws {
+        let sampling = SamplingParameters(temperature: 0)
+        let request = TextRequest(prompts: [.text("a"), .text("b")], suffix: nil, maximumTokens: 20, sampling: sampling, stops: [], choices: 2)
+        let call = try text(request, .vllm)
+        #expect(call.bodies.map { $0["prompt"] } == ["a", "a", "b", "b"] && call.choicesPerBody == 1)
+        #expect(call.bodies.allSatisfy { $0["n"] == nil })
+    }
+
+    @Test func textsOfNoTokensAreEmptyAtLlamaServer() throws {
+        var request = TextRequest(
+            prompts: [.text("a")], suffix: nil, maximumTokens: 0, sampling: SamplingParameters(), stops: [], choices: 1)
+        #expect(try text(request, .llamaServer).isEmpty && !text(request, .vllm).isEmpty)
+        request.maximumTokens = 1
+        #expect(try !text(request, .llamaServer).isEmpty && text(request, .llamaServer, maximumTokens: 0).isEmpty)
     }
 
     @Test func formsOfTextsArePassedOn() throws {

@@ -42,6 +42,18 @@ import Testing
         }
     }
 
+    @Test func anAnswerOfNoTokensHasNoText() throws {
+        var chunks = ChatChunks(upstream: "box", choices: 1, isEmpty: true)
+        let events = [
+            #"{"choices":[{"index":0,"text":" one","logprobs":null,"finish_reason":null}]}"#,
+            #"{"choices":[{"index":0,"text":"","finish_reason":"stop","stopping_word":"x"}]}"#,
+            #"{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":1}}"#, "[DONE]",
+        ]
+        let found = try read([Array(stream(events).utf8)], &chunks)
+        #expect(found == [.finished(choice: 0, .length)])
+        #expect(chunks.usage == Usage(promptTokens: 5, cachedPromptTokens: 0, completionTokens: 0))
+    }
+
     /// A stream that is cut at any byte is never taken for a complete one.
     @Test func aCutStreamIsAnError() throws {
         let bytes = Array(shortAnswer.utf8)

@@ -135,7 +135,8 @@ import Testing
         let (a, b) = (ScriptedPeer("a"), ScriptedPeer("b"))
         let fleet = await fleet([a, b])
         a.failChecks()
-        await fleet.refresh()
+        // The first failure alone says too little.
+        for _ in 0..<2 { await fleet.refresh() }
         #expect(fleet.statuses.map(\.isHealthy) == [false, true])
         for _ in 0..<3 {
             let (_, upstream) = try await ask(fleet)
@@ -143,6 +144,42 @@ import Testing
         }
         let failure = try await failure(fleet, "a/m")
         #expect(failure.reason == .noReplica(["a: a is down"], retryAfter: nil) && a.requests == 0)
+    }
+
+    @Test func aFailedCheckAloneRefusesNothing() async throws {
+        let (a, b) = (ScriptedPeer("a"), ScriptedPeer("b"))
+        let fleet = await fleet([a, b])
+        a.failHealth()
+        await fleet.refresh()
+        #expect(fleet.statuses.map(\.isHealthy) == [false, true])
+        // The other replica comes first, and the only replica of another model still serves.
+        let (_, other) = try await ask(fleet)
+        let (_, only) = try await ask(fleet, "a/m")
+        #expect(other == "b" && only == "a")
+        await fleet.refresh()
+        let failure = try await failure(fleet, "a/m")
+        #expect(failure.reason == .noReplica(["a: a is not healthy"], retryAfter: nil))
+    }
+
+    @Test func anUpstreamThatAnswersItsCheckWithAnErrorIsTheLastResort() async throws {
+        let a = ScriptedPeer("a")
+        let fleet = await fleet([a])
+        a.failHealth(.failed(status: 500))
+        for _ in 0..<3 { await fleet.refresh() }
+        let (_, upstream) = try await ask(fleet)
+        #expect(upstream == "a" && fleet.statuses.first?.isHealthy == false)
+    }
+
+    @Test func aReplicaWithoutTheModelIsNotTheLast() async throws {
+        let (a, b) = (ScriptedPeer("a"), ScriptedPeer("b"))
+        let fleet = await fleet([a, b]) { $0.priority = $0.name == "a" ? 1 : 2 }
+        let absent = UpstreamFailure.Reason.refused(status: 404, param: "model", code: "model_not_found")
+        a.fail(absent, absent)
+        let (_, upstream) = try await ask(fleet)
+        #expect(upstream == "b" && fleet.statuses.allSatisfy { $0.failures == 0 })
+        b.fail(absent)
+        let failure = try await failure(fleet)
+        #expect(failure.reason == absent && failure.upstream == "a")
     }
 
     @Test func aListOfModelsAloneMakesNoUpstreamHealthy() async {
@@ -245,8 +282,13 @@ import Testing
         _ = try await generator.generate(request, terms: ServiceTerms())
         #expect(a.maximumTokens == 1000)
         request.clampsMaximumTokens = true
-        _ = try await generator.generate(request, terms: ServiceTerms())
-        #expect(a.maximumTokens == 99)
+        let fitted = try await generator.generate(request, terms: ServiceTerms())
+        #expect(a.maximumTokens == 99 && fitted.report.clampedTokens == 99)
+        // Without a count of the prompt, the upstream's own limit decides.
+        a.fail(.unsupported(field: "messages"))
+        a.fail(.refused(status: 400, param: "max_tokens", code: nil), message: "max_tokens is too large: 1000. The model supports at most 40.")
+        let limited = try await generator.generate(request, terms: ServiceTerms())
+        #expect(a.maximumTokens == 40 && limited.report.clampedTokens == 40)
     }
 
     // MARK: Settings and context

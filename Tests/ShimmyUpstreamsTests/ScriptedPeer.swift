@@ -1,5 +1,6 @@
 import ShimmyChat
 import ShimmyCore
+import ShimmyTestSupport
 import ShimmyUpstreams
 import Synchronization
 
@@ -8,7 +9,7 @@ final class ScriptedPeer: UpstreamPeer {
     private struct State {
         var models: [UpstreamModel]
         var checkFailure: UpstreamFailure?
-        var isHealthy = true
+        var healthFailure: UpstreamFailure.Reason?
         var failures: [UpstreamFailure] = []
         var breaks = false
         var contexts: [UpstreamContext] = []
@@ -24,6 +25,11 @@ final class ScriptedPeer: UpstreamPeer {
         state = Mutex(State(models: models.map { UpstreamModel(id: $0, contextLength: 100) }))
     }
 
+    init(_ name: String, offering models: [UpstreamModel]) {
+        self.name = name
+        state = Mutex(State(models: models))
+    }
+
     /// The contexts of all requests, in order.
     var contexts: [UpstreamContext] { state.withLock { $0.contexts } }
     var requests: Int { contexts.count }
@@ -36,6 +42,15 @@ final class ScriptedPeer: UpstreamPeer {
         state.withLock { $0.failures += failures }
     }
 
+    /// Makes the next request fail with a message of its own.
+    func fail(_ reason: UpstreamFailure.Reason, message: String) {
+        let failure = UpstreamFailure(name, reason, message)
+        state.withLock { $0.failures.append(failure) }
+    }
+
+    /// Replaces the models.
+    func offer(_ models: [UpstreamModel]) { state.withLock { $0.models = models } }
+
     /// Makes answers break after their first event.
     func breakAnswers() { state.withLock { $0.breaks = true } }
 
@@ -46,11 +61,11 @@ final class ScriptedPeer: UpstreamPeer {
 
     func check() async throws {
         if let failure = state.withLock({ $0.checkFailure }) { throw failure }
-        if !state.withLock({ $0.isHealthy }) { throw UpstreamFailure(name, .unreachable, "\(name) is not healthy") }
+        if let reason = state.withLock({ $0.healthFailure }) { throw UpstreamFailure(name, reason, "\(name) is not healthy") }
     }
 
     /// Makes the health checks fail, but not the lists of models.
-    func failHealth() { state.withLock { $0.isHealthy = false } }
+    func failHealth(_ reason: UpstreamFailure.Reason = .unreachable) { state.withLock { $0.healthFailure = reason } }
 
     func failChecks() {
         let failure = UpstreamFailure(name, .unreachable, "\(name) is down")
@@ -80,6 +95,14 @@ final class ScriptedPeer: UpstreamPeer {
 
     func rerank(_ request: RerankRequest, model: String, terms: ServiceTerms, context: UpstreamContext) async throws -> RerankResult {
         throw UpstreamFailure(name, .unsupported(field: "documents"), "no ranking")
+    }
+
+    /// Answers with its name and the model. `breakAnswers` makes the answer break after it.
+    func forward(_ request: MediaRequest, model: String, context: UpstreamContext) async throws -> MediaAnswer {
+        var moments: [ScriptedForwarder.Moment] = [.bytes("\(name) \(model)")]
+        if try begin(context) { moments.append(.failure(UpstreamFailure(name, .interrupted, "\(name) broke"))) }
+        let script = MomentQueue(moments)
+        return MediaAnswer(upstream: name, contentType: "audio/mpeg", form: .bytes, next: { try script.next() })
     }
 
     func tokenize(_ text: String, model: String, addSpecial: Bool, parseSpecial: Bool, context: UpstreamContext) async throws -> [Token] {

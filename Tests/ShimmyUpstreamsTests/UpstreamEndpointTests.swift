@@ -137,6 +137,47 @@ import Testing
         }
     }
 
+    @Test(
+        arguments: [
+            (
+                #"{"error":{"message":"This model's maximum context length is 8192 tokens. However, your request has 9000 input tokens.","#
+                    + #""type":"BadRequestError","param":"input_tokens","code":400}}"#, "8192"
+            ),
+            (
+                #"{"error":{"code":400,"message":"request (9000 tokens) exceeds the available context size (8192 tokens), try increasing it","#
+                    + #""type":"exceed_context_size_error","n_prompt_tokens":9000,"n_ctx":8192}}"#, "try increasing it"
+            ),
+            (
+                #"{"error":{"code":400,"message":"too large","type":"exceed_context_size_error","n_prompt_tokens":9000,"n_ctx":8192}}"#,
+                "The prompt has 9000 tokens, but the model's context length is 8192 tokens."
+            ),
+        ])
+    func aPromptThatIsTooLongIsRecognized(error: String, text: String) async throws {
+        try await ScriptedUpstream.with(script: { _, _ in .text(error, status: 400) }) { endpoint, _ in
+            let found = try await failure { _ = try await endpoint.answer() }
+            #expect(found?.contextExceeded(within: 100) == .contextExceeded(prompt: 9000, requested: 0, context: 8192))
+            #expect(found?.message.contains(text) == true)
+        }
+    }
+
+    /// The stop strings are not sent, so that the answer ends here and names the one that it found.
+    @Test func anAnswerNamesItsStopString() async throws {
+        try await ScriptedUpstream.with(.llamaServer, script: { _, _ in .stream(shortAnswer) }) { endpoint, server in
+            var request = ChatRequest(messages: [ChatMessage(.user, "hi")])
+            request.stops = ["never", "ll"]
+            var terms = ServiceTerms()
+            terms.namesStop = true
+            let answer = try await endpoint.generate(request, model: "m", terms: terms, context: UpstreamContext())
+            var (text, stop): (String, String?) = ("", nil)
+            while let event = try await answer.nextEvent() {
+                if case .fact(_, .stopped(let found)) = event { stop = found }
+                if case .delta(_, .content(let part, _)) = event { text += part }
+            }
+            #expect(text == "Hé" && stop == "ll")
+            #expect(server.requests.first.map { $0.json["stop"] == nil } == true)
+        }
+    }
+
     @Test func theKeyIsInNoPartOfAFailure() async throws {
         let error = #"{"error":{"message":"no","param":"secret-key","code":"secret-key"}}"#
         try await ScriptedUpstream.with(script: { _, _ in .text(error, status: 400) }) { endpoint, _ in

@@ -86,6 +86,30 @@ import Testing
         }
     }
 
+    @Test func aTemplateWithoutReasoningSaysSo() async throws {
+        let list: JSON = ["data": [["id": "a"]]]
+        for (template, reasons) in [("{{ messages }}", false), ("{% if enable_thinking %}", nil), ("", nil)] as [(String, Bool?)] {
+            let properties: JSON = ["default_generation_settings": ["n_ctx": 512], "chat_template": .string(template)]
+            try await ScriptedUpstream.with(.llamaServer, script: Self.script(["/v1/models": list, "/props": properties])) { endpoint, _ in
+                let found = try await endpoint.models().map(\.reasons)
+                #expect(found == [reasons])
+            }
+        }
+    }
+
+    @Test func modelsHaveTheTimeThatTheListGives() async throws {
+        let times: [(JSON, Int?)] = [
+            (["id": "m", "created": 1_700_000_000], 1_700_000_000), (["id": "m", "created_at": "2025-02-19T00:00:00Z"], 1_739_923_200),
+            (["id": "m", "created": 0], nil), (["id": "m", "created": 1e300], nil), (["id": "m", "created_at": "soon"], nil), (["id": "m"], nil),
+        ]
+        for (model, time) in times {
+            try await ScriptedUpstream.with(.anthropic, script: Self.script(["/v1/models?limit=1000": ["data": [model]]])) { endpoint, _ in
+                let found = try await endpoint.models().map(\.created)
+                #expect(found == [time])
+            }
+        }
+    }
+
     private static func model(_ id: String, _ context: Int?, _ tokenizes: Bool, roles: [ModelRole] = [.chat]) -> UpstreamModel {
         var model = UpstreamModel(id: id, contextLength: context, roles: roles)
         model.tokenizes = tokenizes

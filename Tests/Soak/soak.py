@@ -229,7 +229,7 @@ class Traffic(Dialects):
         await self.client.ask("POST", "/v1/models/unload", {"model": self.source.choice(MODELS)}, allowed=(200, 409))
 
     async def mistake(self):
-        wrong = self.source.choice([{"messages": 5}, {"max_tokens": -1}, {"model": "none"}, {"tools": {}}, {"response_format": {"type": "json_schema"}}])
+        wrong = self.source.choice([{"messages": 5}, {"max_tokens": -2}, {"model": "none"}, {"tools": {}}, {"response_format": {"type": "json_schema"}}])
         status, _ = await self.client.ask("POST", "/v1/chat/completions", {**self.body(), **wrong}, allowed=())
         if not 400 <= status < 500 and status != 503:
             self.books.fault(f"{wrong} is answered with {status}")

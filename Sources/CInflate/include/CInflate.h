@@ -1,4 +1,5 @@
-// Incremental decompression of gzip, zlib and raw deflate data with zlib, and of zstd data with the machine's libzstd, if it has one.
+// Incremental decompression of gzip, zlib and raw deflate data with zlib, and of zstd data with the machine's libzstd, if it has one; compression
+// to gzip data.
 
 #ifndef SHIMMY_CINFLATE_H
 #define SHIMMY_CINFLATE_H
@@ -36,5 +37,8 @@ void shimmy_inflate_free(shimmy_inflate *inflate);
 /// Decompresses as much as fits into the output. Sets `used` to the number of input bytes consumed and `written` to the number of output bytes.
 shimmy_inflate_status shimmy_inflate_step(
     shimmy_inflate *inflate, const uint8_t *input, size_t input_count, size_t *used, uint8_t *output, size_t output_count, size_t *written);
+
+/// Compresses the input to gzip data. Returns the number of output bytes; 0 if they do not fit into the output, or if memory is missing.
+size_t shimmy_gzip(const uint8_t *input, size_t input_count, uint8_t *output, size_t output_count);
 
 #endif

@@ -54,6 +54,7 @@ enum AnthropicRows {
     private static let texts = "turnsBecomeMessages"
     private static let tool = "test_a_tool_is_called_and_its_result_comes_back"
     private static let thinking = "test_thinking_comes_back"
+    private static let images = "test_messages_take_images"
 
     // MARK: Requests
 
@@ -66,11 +67,14 @@ enum AnthropicRows {
         FieldRow("model", .partial("also claude-… names, with --claude-model"), "test_names_of_claude"),
         FieldRow("messages", .partial("adjacent messages of one role are one turn"), texts),
         FieldRow("messages[].role", .partial("user, assistant and system"), texts),
-        FieldRow("messages[].content", .partial("images and files are refused; blocks of server tools are ignored and reported"), texts),
+        FieldRow(
+            "messages[].content",
+            .partial("images only for models of upstreams that read them; files are refused; blocks of server tools are ignored and reported"),
+            texts),
     ]
 
     /// The blocks in a tool's result. Their `content` is that of a search result.
-    private static let resultBlocks = blocks(block + ".content[]") + textBlocks(block + ".content[].content[]")
+    private static let resultBlocks = blocks(block + ".content[]", isResult: true) + textBlocks(block + ".content[].content[]")
 
     private static let blockFields = [
         FieldRow(block + ".tool_use_id", .supported, tool),
@@ -111,18 +115,27 @@ enum AnthropicRows {
     }
 
     /// The fields of texts, documents and search results.
-    private static func blocks(_ path: String) -> [FieldRow] {
-        [
-            FieldRow(path + ".type", .partial("all but images; unknown types are ignored and reported"), texts),
+    /// - isResult: whether the blocks belong to a tool's result, whose images are replaced by a text.
+    private static func blocks(_ path: String, isResult: Bool = false) -> [FieldRow] {
+        let imageRows = [
+            FieldRow(path + ".source.media_type", .partial("of an image; the type of a document has no effect"), images),
+            FieldRow(path + ".source.url", .partial("of an image"), images),
+        ]
+        let rows = isResult ? [FieldRow(path + ".source.media_type", .ignored(neutral: ["text/plain"]))] : imageRows
+        return [
+            FieldRow(
+                path + ".type",
+                .partial(isResult ? "all but images; unknown types are ignored and reported" : "all; unknown types are ignored and reported"), texts),
             FieldRow(path + ".text", .supported, texts), cacheMark(path + ".cache_control"),
             FieldRow(path + ".title", .supported, texts), FieldRow(path + ".context", .supported, texts),
             FieldRow(path + ".citations", .ignored(neutral: [[], ["enabled": false]])),
             FieldRow(path + ".source", .partial("of a document text or content; of a search result any text"), texts),
-            FieldRow(path + ".source.type", .partial("text and content; PDFs and files are refused"), texts),
-            FieldRow(path + ".source.media_type", .ignored(neutral: ["text/plain"])),
+            FieldRow(
+                path + ".source.type",
+                .partial("text and content" + (isResult ? "" : ", of an image base64 and url") + "; PDFs and files are refused"), texts),
             FieldRow(path + ".source.data", .supported, texts), FieldRow(path + ".source.content", .partial("blocks of text"), texts),
             FieldRow(path + ".content", .partial("blocks of text, in a tool's result also documents and search results"), texts),
-        ] + textBlocks(path + ".source.content[]")
+        ] + rows + textBlocks(path + ".source.content[]")
     }
 
     private static let toolFields = [

@@ -58,7 +58,7 @@ package struct MessageEvents: AnswerDialect {
         case .stopped(let stop):
             self.stop = stop
             return []
-        case .begun, .generated, .tokens: return []
+        case .begun, .generated, .tokens, .unfit: return []
         }
     }
 
@@ -87,7 +87,7 @@ package struct MessageEvents: AnswerDialect {
         switch delta {
         case .content(let text, _): return first + append(text, to: .text)
         case .reasoning(let text): return first + append(text, to: .thinking)
-        case .call(_, let id, let name): return first + begin(.call(id: id ?? "toolu_" + RandomID.make(), name: name))
+        case .call(_, let id, let name): return first + begin(.call(id: MessageCallID.shown(id), name: name))
         case .arguments(_, let text):
             // The arguments belong to the open block: all earlier calls are complete.
             guard case .call = open?.kind else { return first }

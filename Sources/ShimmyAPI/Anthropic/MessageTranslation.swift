@@ -35,8 +35,11 @@ package struct MessageTranslation {
     private var ignored: ReportedNames
 
     /// Translates a request of `POST /v1/messages`.
-    package static func answer(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) -> Translation<MessageOptions> {
-        var translation = try MessageTranslation(json, AnthropicRows.messages, recorder)
+    /// - media: the kinds of media that the model reads.
+    package static func answer(
+        _ json: JSON, media: MediaKinds = .none, recorder: FieldRecorder? = nil
+    ) throws(APIError) -> Translation<MessageOptions> {
+        var translation = try MessageTranslation(json, AnthropicRows.messages, media, recorder)
         try translation.readPrompt()
         try translation.readLimits()
         try translation.readSampling()
@@ -45,21 +48,24 @@ package struct MessageTranslation {
     }
 
     /// Translates a request of `POST /v1/messages/count_tokens`.
-    package static func count(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) -> Translation<MessageOptions> {
-        var translation = try MessageTranslation(json, AnthropicRows.countTokens, recorder)
+    /// - media: the kinds of media that the model reads.
+    package static func count(
+        _ json: JSON, media: MediaKinds = .none, recorder: FieldRecorder? = nil
+    ) throws(APIError) -> Translation<MessageOptions> {
+        var translation = try MessageTranslation(json, AnthropicRows.countTokens, media, recorder)
         try translation.readPrompt()
         return translation.result
     }
 
-    private init(_ json: JSON, _ endpoint: EndpointRow, _ recorder: FieldRecorder?) throws(APIError) {
-        fields = try FieldReader(json, path: .root, recorder: recorder)
+    private init(_ json: JSON, _ endpoint: EndpointRow, _ media: MediaKinds, _ recorder: FieldRecorder?) throws(APIError) {
+        fields = try FieldReader(json, path: .root, media: media, recorder: recorder)
         ignored = try endpoint.check(fields.object)
         request["model"] = .string(try fields.requiredString("model"))
         options.marksCache = fields.value("cache_control") != nil
     }
 
     private var result: Translation<MessageOptions> {
-        Translation(.object(request), options, ignored: ignored, names: names, limits: .anthropic)
+        Translation(.object(request), options, ignored: ignored, names: names, limits: .anthropic, media: fields.media)
     }
 
     /// Sets a field of the chat completion; nil leaves it out.
@@ -89,6 +95,7 @@ package struct MessageTranslation {
         for (index, message) in messages.enumerated() { try turns.add(try fields.element(message, of: "messages", at: index)) }
         try turns.finish()
         set("messages", .array(turns.messages))
+        for (field, name) in turns.names { names.note(field, as: name) }
         if turns.isContinued { set("continue_final_message", true, from: "messages") }
         if turns.marksCache { options.marksCache = true }
         ignored += turns.ignored

@@ -1,3 +1,4 @@
+import ShimmyChat
 import ShimmyJSON
 
 /// Translates the messages of Anthropic's API to those of a chat completion.
@@ -10,14 +11,25 @@ struct MessageTurns {
     private struct Turn {
         let role: Role
         var texts: [String] = []
+        var images: [Image] = []
         var reasoning: [String] = []
         var calls: [JSON] = []
         var results: [JSON] = []
     }
 
+    private struct Image {
+        /// The index of the text before which the image stands.
+        let position: Int
+        let url: String
+        /// The path of the client's field with the address or the data.
+        let path: JSONPath
+    }
+
     /// The translated messages; complete after `finish`.
     private(set) var messages: [JSON] = []
     private(set) var ignored = ReportedNames()
+    /// The client's names of translated fields.
+    private(set) var names: [(field: String, name: String)] = []
     /// Whether a block marks a part of the prompt for the cache.
     private(set) var marksCache = false
     /// Whether the last message is the beginning of the answer.
@@ -93,7 +105,9 @@ struct MessageTurns {
         case .user:
             messages += turn.results + held
             held = []
-            if turn.results.isEmpty || !turn.texts.isEmpty { messages.append(["role": "user", "content": Self.content(turn.texts)]) }
+            if turn.results.isEmpty || !turn.texts.isEmpty || !turn.images.isEmpty {
+                messages.append(["role": "user", "content": content(of: turn)])
+            }
         case .assistant:
             var message: JSONObject = ["role": "assistant"]
             if !turn.texts.isEmpty { message["content"] = Self.content(turn.texts) }
@@ -101,6 +115,22 @@ struct MessageTurns {
             if !turn.calls.isEmpty { message["tool_calls"] = .array(turn.calls) }
             messages.append(.object(message))
         }
+    }
+
+    /// Returns the content of the next message, and notes the names of its images.
+    private mutating func content(of turn: Turn) -> JSON {
+        if turn.images.isEmpty { return Self.content(turn.texts) }
+        var parts: [JSON] = []
+        var rest = turn.images[...]
+        for position in 0...turn.texts.count {
+            while let image = rest.first, image.position == position {
+                rest.removeFirst()
+                names.append((field: "messages[\(messages.count)].content[\(parts.count)].image_url.url", name: "\(image.path)"))
+                parts.append(["type": "image_url", "image_url": ["url": .string(image.url)]])
+            }
+            if position < turn.texts.count { parts.append(["type": "text", "text": .string(turn.texts[position])]) }
+        }
+        return .array(parts)
     }
 
     private static func content(_ texts: [String]) -> JSON {
@@ -116,6 +146,7 @@ struct MessageTurns {
         switch (type, role) {
         case ("tool_result", .user): try addResult(block)
         case ("tool_use", .assistant): try addCall(block)
+        case ("image", .user) where block.media.contains(.image): try addImage(block)
         case ("thinking", .assistant):
             let text = try block.string("thinking") ?? ""
             let signature = try block.string("signature") ?? ""
@@ -134,6 +165,25 @@ struct MessageTurns {
         }
     }
 
+    private mutating func addImage(_ block: FieldReader) throws(APIError) {
+        guard let source = try block.nested("source") else { throw .missing(block.path(to: "source")) }
+        let type = try source.requiredString("type")
+        let (url, name): (String, String)
+        switch type {
+        case "url": (url, name) = (try source.requiredString("url"), "url")
+        case "base64":
+            let mediaType = try source.requiredString("media_type")
+            guard mediaType.hasPrefix("image/"), MediaDecoder.isName(mediaType.dropFirst(6)) else {
+                throw .invalidValue(
+                    source.path(to: "media_type"), mediaType, supported: ["image/jpeg", "image/png", "image/gif", "image/webp"])
+            }
+            (url, name) = ("data:\(mediaType);base64,\(try source.requiredString("data"))", "data")
+        default: throw .invalidValue(source.path(to: "type"), type, supported: ["base64", "url"])
+        }
+        let image = Image(position: turn?.texts.count ?? 0, url: url, path: source.path(to: name))
+        turn?.images.append(image)
+    }
+
     private mutating func noteCacheMark(_ block: FieldReader) {
         if block.value("cache_control") != nil { marksCache = true }
     }
@@ -149,7 +199,7 @@ struct MessageTurns {
         // Some clients send the text of an input that a token limit cut off. The decoder of chat completions leaves out a call without a result.
         let isCut = input.stringValue.map(CallArguments.isCutOff) ?? false
         guard isCut || input.objectValue != nil else { throw .wrongType(block.path(to: "input"), expected: "an object", got: input) }
-        turn?.calls.append(["id": .string(id), "type": "function", "function": ["name": .string(name), "arguments": input]])
+        turn?.calls.append(["id": .string(MessageCallID.own(id)), "type": "function", "function": ["name": .string(name), "arguments": input]])
         calls.insert(id)
         if isCut { cut.insert(id) } else { open.insert(id) }
     }
@@ -173,7 +223,7 @@ struct MessageTurns {
         var texts = try self.texts(block, "content", isResult: true)
         // Templates have no field for this.
         if try block.bool("is_error") == true { texts.insert("Error:", at: 0) }
-        turn?.results.append(["role": "tool", "tool_call_id": .string(id), "content": .string(texts.joined(separator: "\n"))])
+        turn?.results.append(["role": "tool", "tool_call_id": .string(MessageCallID.own(id)), "content": .string(texts.joined(separator: "\n"))])
     }
 
     // MARK: Texts

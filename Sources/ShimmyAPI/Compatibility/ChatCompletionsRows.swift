@@ -1,6 +1,10 @@
 import ShimmyJSON
 
 extension Compatibility {
+    /// The support of parts with images or audio.
+    static let mediaOfUpstreams = "models of upstreams that read it; a 400 for others"
+    static let images = "test_chat_completions_take_images_and_audio"
+
     package static let chatCompletions = EndpointRow(
         "POST", "/chat/completions", .supported, "test_whole_answer_has_exactly_the_documented_shape",
         request: [
@@ -10,11 +14,19 @@ extension Compatibility {
             FieldRow(
                 "messages[].content",
                 .partial(
-                    "string, null where OpenAI allows it, and text parts; images, audio and files are refused, but in a tool's output replaced by a "
-                        + "text and reported"), "test_content_forms"),
+                    "string, null where OpenAI allows it, and parts; images and audio only for models of upstreams that read them; files are refused; "
+                        + "in a tool's output, all of them are replaced by a text and reported"), "test_content_forms"),
             FieldRow(
-                "messages[].content[].type", .partial("text and refusal; other parts of a tool's output are replaced by a text and reported"),
+                "messages[].content[].type",
+                .partial("text, refusal, image_url and input_audio; other parts of a tool's output are replaced by a text and reported"),
                 "test_content_forms"),
+            FieldRow("messages[].content[].image_url", .partial(mediaOfUpstreams), images),
+            FieldRow(
+                "messages[].content[].image_url.url", .partial("a data URL in base64, or a web address that the upstream fetches"), images),
+            FieldRow("messages[].content[].image_url.detail", .supported, images),
+            FieldRow("messages[].content[].input_audio", .partial(mediaOfUpstreams), images),
+            FieldRow("messages[].content[].input_audio.data", .supported, images),
+            FieldRow("messages[].content[].input_audio.format", .supported, images),
             FieldRow("messages[].content[].text", .supported, "test_content_forms"),
             FieldRow("messages[].content[].refusal", .supported, "decodesEveryFormOfContent"),
             FieldRow(
@@ -36,7 +48,7 @@ extension Compatibility {
             FieldRow("messages[].function_call.arguments", .supported, "decodesDeprecatedFunctionCalls"),
             FieldRow("messages[].reasoning_content", .partial("passed to templates that support it"), "decodesEveryFormOfContent"),
             FieldRow("messages[].reasoning", .partial("alias of reasoning_content"), "decodesEveryFormOfContent"),
-            FieldRow("max_tokens", .supported, "test_max_tokens_limits_the_answer"),
+            FieldRow("max_tokens", .partial("also -1, as in LM Studio and llama-server: no limit"), "test_max_tokens_limits_the_answer"),
             FieldRow("max_completion_tokens", .supported, "test_max_completion_tokens_wins"),
             FieldRow("temperature", .supported, "test_temperature_zero_is_repeatable"),
             FieldRow("top_p", .supported, "test_top_p_narrows_the_choice"),
@@ -98,7 +110,7 @@ extension Compatibility {
             FieldRow("ignore_eos", .partial("Shimmy's own: bans the EOG tokens"), "test_an_answer_can_be_kept_from_its_end"),
         ]
 
-    /// The names that vLLM and llama-server have for fields that Shimmy supports.
+    /// The names that vLLM, llama-server and the servers of Qwen's makers have for fields that Shimmy supports.
     private static let vLLMsFields =
         [FieldRow("repetition_penalty", .partial("vLLM's name for repeat_penalty; covers the whole prompt and answer"), "test_vllms_penalty")]
         + [
@@ -113,6 +125,9 @@ extension Compatibility {
             FieldRow(
                 "add_generation_prompt", .partial("vLLM's field: false only together with continue_final_message"), "theirNeutralValuesAreAccepted"),
             FieldRow("json_schema", .partial("llama-server's field: a JSON schema for the answer"), "test_vllms_names"),
+            FieldRow(
+                "enable_thinking", .partial("Qwen's name for chat_template_kwargs.enable_thinking, which wins over it"),
+                "test_thinking_can_be_turned_off"),
             FieldRow("structured_outputs.structural_tag", .refused(neutral: [])),
         ]
 

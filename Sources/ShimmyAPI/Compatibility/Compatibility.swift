@@ -88,7 +88,7 @@ package struct EndpointRow: Sendable {
 package enum Compatibility {
     package static let endpoints: [EndpointRow] =
         [chatCompletions, completions, createResponse, responseSocket, countInputTokens, compact, embeddings, rerank, decisions, moderations]
-        + [listModels, retrieveModel] + storedResponses + storedChats + conversations + absentEndpoints
+        + media + [listModels, retrieveModel] + storedResponses + storedChats + conversations + absentEndpoints
 
     /// Returns the row of a field that names the end user.
     static func endUser(_ field: String) -> FieldRow {

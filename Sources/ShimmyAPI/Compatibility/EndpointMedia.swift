@@ -2,6 +2,8 @@
 struct EndpointMedia: Sendable {
     /// The type of the request's body, if it has one.
     var request = "application/json"
+    /// Another type that the request's body can have; nil for none.
+    var otherRequest: String?
     /// The type of the complete response; nil for a response without a body.
     var response: String? = "application/json"
     /// The statuses of success.
@@ -17,6 +19,12 @@ struct EndpointMedia: Sendable {
     /// A file that the client sends.
     static let upload = EndpointMedia(request: "application/octet-stream", response: nil, statuses: [200, 201])
     static let text = EndpointMedia(response: "text/plain")
+    /// A form in, JSON out.
+    static let form = EndpointMedia(request: "multipart/form-data")
+    /// JSON or a form in, JSON out.
+    static let jsonOrForm = EndpointMedia(otherRequest: "multipart/form-data")
+    /// JSON in, bytes out.
+    static let bytes = EndpointMedia(response: "application/octet-stream")
     /// A stream without an end.
     static let events = EndpointMedia(response: "text/event-stream")
 

@@ -26,8 +26,6 @@ extension Compatibility {
             ("/models/{model}", "DELETE"),
             ("/files", "GET POST"), ("/files/{file_id}", "GET DELETE"), ("/files/{file_id}/content", "GET"),
             ("/batches", "GET POST"), ("/batches/{batch_id}", "GET"), ("/batches/{batch_id}/cancel", "POST"),
-            ("/audio/speech", "POST"), ("/audio/transcriptions", "POST"), ("/audio/translations", "POST"),
-            ("/images/generations", "POST"), ("/images/edits", "POST"), ("/images/variations", "POST"),
             ("/vector_stores", "GET POST"), ("/vector_stores/{vector_store_id}", "GET POST DELETE"),
             ("/vector_stores/{vector_store_id}/search", "POST"), ("/vector_stores/{vector_store_id}/files", "GET POST"),
             ("/vector_stores/{vector_store_id}/files/{file_id}", "GET POST DELETE"),

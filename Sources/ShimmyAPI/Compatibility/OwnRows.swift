@@ -3,7 +3,9 @@ import ShimmyJSON
 /// The server's own endpoints, which belong to no API's compatibility matrix, with their fields: for the OpenAPI document. A test compares them with
 /// the routes.
 enum OwnRows {
-    static let endpoints: [EndpointRow] = health + watching + models + prompts + keys + usage + documentation + [cohere, systemOne]
+    static let endpoints: [EndpointRow] =
+        health + watching + models + prompts + keys + usage + ownKey + documentation
+        + [conversations, cohere, systemOne]
 
     private static let health = [
         EndpointRow("GET", "/", .partial("a text for probes; the page for clients whose Accept prefers text/html"), media: .text),
@@ -50,11 +52,23 @@ enum OwnRows {
             "POST", "/models/load", .partial("loads a model and returns its object"),
             request: [model] + keepAlive + [FieldRow("stream", .partial("reports the progress as comments; default: false"))],
             response: Compatibility.retrieveModel.response),
-        EndpointRow("POST", "/models/unload", .partial("frees a model"), request: [model], response: rows("model", "unloaded")),
+        EndpointRow("POST", "/models/unload", .partial("frees a model, pinned or not"), request: [model], response: rows("model", "unloaded")),
+        EndpointRow(
+            "POST", "/models/pin", .partial("loads a model and keeps it in memory until it is unpinned or unloaded, or the server ends"),
+            request: [model], response: rows("model", "pinned")),
+        EndpointRow("POST", "/models/unpin", .partial("ends the pin of a model"), request: [model], response: rows("model", "pinned")),
         EndpointRow("POST", "/models/rescan", .partial("searches the disk for models"), response: rows("object", "models")),
         EndpointRow(
             "POST", "/models/pull", .partial("downloads a model from the Hugging Face hub"),
             request: [model, FieldRow("stream", .partial("default: true"))], response: rows("status", "model")),
+        EndpointRow(
+            "GET", "/admin/downloads", .partial("the downloads that are not complete, the newest first; POST /v1/models/pull continues one"),
+            response: rows(
+                "object", "data[].object", "data[].model", "data[].repository", "data[].completed", "data[].total", "data[].running",
+                "data[].created_at")),
+        EndpointRow(
+            "DELETE", "/admin/downloads/{model}", .partial("deletes the data of a download that does not run"),
+            response: rows("object", "model", "deleted")),
         EndpointRow(
             "GET", "/lora-adapters", .partial("the LoRA adapters that requests to a loaded model may name"), request: [onlyModel]),
     ]
@@ -94,6 +108,7 @@ enum OwnRows {
             response: rows("object", "data[].object", "data[].id", "data[].name", "data[].shimmy", "first_id", "last_id", "has_more")),
         createKey,
         EndpointRow("GET", "/organization/admin_api_keys/{key_id}", .partial("a key without its text"), response: key),
+        updateKey,
         EndpointRow(
             "DELETE", "/organization/admin_api_keys/{key_id}", .partial("revokes a key; its next request is refused"),
             response: rows("object", "id", "deleted")),
@@ -105,8 +120,16 @@ enum OwnRows {
         "POST", "/organization/admin_api_keys", .partial("creates a key; only this response has its text; unknown fields are refused"),
         request: rows("name") + [
             FieldRow("role", .partial("default: user")), FieldRow("models", .partial("names, or patterns with *; default: all models")),
-        ] + rows("requests_per_minute", "tokens_per_minute", "tokens_per_day", "concurrency", "max_output_tokens", "limits", "weight", "expires_at"),
+        ] + limits + rows("limits", "weight", "expires_at"),
         response: key + rows("value"))
+
+    static let updateKey = EndpointRow(
+        "POST", "/organization/admin_api_keys/{key_id}",
+        .partial("changes the fields that the request has; null removes a limit; unknown fields are refused"),
+        request: rows("name", "role") + [FieldRow("models", .partial("null for all models"))] + limits + rows("limits", "weight", "expires_at"),
+        response: key)
+
+    private static let limits = rows("requests_per_minute", "tokens_per_minute", "tokens_per_day", "concurrency", "max_output_tokens")
 
     private static let key = rows("object", "id", "name", "redacted_value", "created_at", "last_used_at", "owner", "shimmy")
 
@@ -118,9 +141,21 @@ enum OwnRows {
             "GET", "/organization/usage/embeddings", .partial("the same for embeddings and rankings"), request: usageQuery, response: usagePage),
     ]
 
-    private static let usageQuery =
-        rows("start_time", "end_time") + [FieldRow("bucket_width", .partial("1d only"))]
-        + rows("limit", "page", "group_by", "models", "api_key_ids", "user_ids")
+    private static let ownKey = [
+        EndpointRow(
+            "GET", "/key", .partial("the key of the request: its limits, and what remains of them"),
+            response: rows("object", "id", "name", "role", "models", "weight", "created_at", "expires_at", "limits", "remaining", "reset_seconds")),
+        EndpointRow(
+            "GET", "/key/usage/completions", .partial("the use of the request's key, in the form of /organization/usage/completions"),
+            request: ownUsageQuery, response: usagePage),
+        EndpointRow(
+            "GET", "/key/usage/embeddings", .partial("the same for embeddings and rankings"), request: ownUsageQuery, response: usagePage),
+    ]
+
+    private static let ownUsageQuery =
+        rows("start_time", "end_time") + [FieldRow("bucket_width", .partial("1d only"))] + rows("limit", "page", "group_by", "models", "user_ids")
+
+    private static let usageQuery = ownUsageQuery + rows("api_key_ids")
 
     private static let usagePage = rows(
         "object", "data[].object", "data[].start_time", "data[].end_time", "data[].results", "has_more", "next_page")
@@ -131,6 +166,12 @@ enum OwnRows {
         EndpointRow("GET", "/docs/style.css", .partial("the style of the page"), media: .file("text/css")),
         EndpointRow("GET", "/docs/script.js", .partial("the script of the page"), media: .file("text/javascript")),
     ]
+
+    private static let conversations = EndpointRow(
+        "GET", "/conversations", .partial("the conversations of the request's key; OpenAI's API has no such list"),
+        request: ["order", "limit", "after"].map { FieldRow($0, .supported) },
+        response: rows(
+            "object", "data[].id", "data[].object", "data[].created_at", "data[].metadata", "data[].shimmy", "first_id", "last_id", "has_more"))
 
     private static let cohere = EndpointRow(
         "POST", "/v2/rerank", .partial("version 2 of Cohere's API"), request: Compatibility.rerank.request, response: Compatibility.rerank.response)

@@ -66,14 +66,15 @@ extension Compatibility {
 
     private static let shape = "test_a_response_has_the_documented_shape"
     private static let items = "test_every_kind_of_item"
+    private static let seen = "test_responses_take_images_and_audio"
 
     private static let itemFields =
         [
             FieldRow(
                 "input",
                 .partial(
-                    "a string or items; images and files are refused, but in a tool's output replaced by a text and reported; empty only over a "
-                        + "WebSocket with `generate: false`"), items),
+                    "a string or items; images and audio only for models of upstreams that read them; files are refused; in a tool's output, all of "
+                        + "them are replaced by a text and reported; empty only over a WebSocket with `generate: false`"), items),
             FieldRow("input[].type", .partial("all; items that a template cannot express, such as web searches, are kept and reported"), items),
             FieldRow("input[].namespace", .supported, "test_namespaces_of_tools"),
             FieldRow("input[].action", .supported, "callsOfShellsAndPatchesAreCalls"),
@@ -83,7 +84,13 @@ extension Compatibility {
             "role", "content", "content[].text", "content[].refusal", "id", "status", "call_id", "name", "arguments", "output",
             "output[].text", "input", "summary", "summary[].type", "summary[].text",
         ].map { FieldRow("input[].\($0)", .supported, items) } + [
-            FieldRow("input[].content[].type", .partial("input_text, output_text, refusal, reasoning_text"), items),
+            FieldRow(
+                "input[].content[].type", .partial("input_text, input_image, input_audio, output_text, refusal, reasoning_text"), items),
+            FieldRow("input[].content[].image_url", .partial(mediaOfUpstreams + "; file_id is a 400"), seen),
+            FieldRow("input[].content[].detail", .supported, seen),
+            FieldRow("input[].content[].input_audio", .partial(mediaOfUpstreams), seen),
+            FieldRow("input[].content[].input_audio.data", .supported, seen),
+            FieldRow("input[].content[].input_audio.format", .supported, seen),
             FieldRow("input[].output[].type", .partial("input_text; images and files are replaced by a text and reported"), items),
             FieldRow(
                 "input[].encrypted_content", .partial("reasoning and summaries from Shimmy; other values are kept and reported"),

@@ -114,7 +114,7 @@ package struct OpenAPIDocument: Sendable {
         guard route.hasBody else { return nil }
         guard let endpoint = route.rows.first else { return ["content": ["application/json": ["schema": SchemaForms.object]]] }
         let type = endpoint.media.request
-        guard type == "application/json" else {
+        guard type == "application/json" || type == "multipart/form-data" else {
             return ["required": true, "content": [type: ["schema": ["type": "string", "format": "binary"]]]]
         }
         let (method, path, rows) = (endpoint.method, endpoint.path, endpoint.request.filter { !$0.isInQuery })
@@ -126,7 +126,9 @@ package struct OpenAPIDocument: Sendable {
             schema = .object(object)
         }
         // The body of a new conversation may be absent.
-        return ["required": .bool(schema["required"] != nil), "content": [type: ["schema": schema]]]
+        var content: JSONObject = [type: ["schema": schema]]
+        if let other = endpoint.media.otherRequest { content[other] = ["schema": schema] }
+        return ["required": .bool(schema["required"] != nil), "content": .object(content)]
     }
 }
 

@@ -9,10 +9,13 @@ enum RequestSchemas {
     static func schema(of field: String, in path: String) -> JSON? { all["\(path) \(field)"] ?? all[field] }
 
     /// Returns whether a request must have a field.
-    static func isRequired(_ field: String, _ method: String, _ path: String) -> Bool { required["\(method) \(path)"]?.contains(field) ?? false }
+    static func isRequired(_ field: String, _ method: String, _ path: String) -> Bool {
+        (required["\(method) \(path)"] ?? MediaSchemas.required["\(method) \(path)"])?.contains(field) ?? false
+    }
 
     static let all: [String: JSON] = [
-        shared, chat, sampling, responses, vectors, messages, ollama, ollamaModels, own, DecisionSchemas.requests, LlamaServerSchemas.requests,
+        shared, chat, sampling, responses, vectors, messages, ollama, ollamaModels, own, keyChange, DecisionSchemas.requests,
+        LlamaServerSchemas.requests, MediaSchemas.requests,
     ].reduce(into: [:]) { all, table in all.merge(table) { first, _ in first } }
 
     private typealias Form = SchemaForms
@@ -48,6 +51,7 @@ enum RequestSchemas {
         "POST /apply-template": ["messages"], "POST /api/v1/models/load": ["model"], "POST /api/v1/models/unload": ["instance_id"],
         "POST /chat/completions/input_tokens": ["model", "messages", "messages[].role"],
         "POST /models/load": ["model"], "POST /models/unload": ["model"], "POST /models/pull": ["model"],
+        "POST /models/pin": ["model"], "POST /models/unpin": ["model"],
         "POST /detokenize": ["tokens"], "POST /organization/admin_api_keys": ["name"],
     ]
 
@@ -67,7 +71,7 @@ enum RequestSchemas {
         "lora[].name": Form.string, "lora[].id": Form.count, "lora[].scale": Form.decimal(-10, 10),
         "grammar": Form.string, "regex": Form.string, "choice": Form.list(of: Form.string, minimum: 1),
         "reasoning_budget_tokens": Form.whole(-1, Int(Int32.max)),
-        "chat_template_kwargs": Form.anything, "chat_template_kwargs.enable_thinking": Form.bool,
+        "chat_template_kwargs": Form.anything, "chat_template_kwargs.enable_thinking": Form.bool, "enable_thinking": Form.bool,
         "/responses/input_tokens chat_template_kwargs": Form.object,
         "max_tokens_over_context": Form.words("refuse", "clamp"),
         "order": Form.words("asc", "desc"), "limit": Form.whole(1, 100), "after": Form.string,
@@ -93,9 +97,13 @@ enum RequestSchemas {
         "mirostat": Form.whole(0, 2), "mirostat_tau": Form.decimal(0, 100), "mirostat_eta": Form.decimal(0, 1),
     ]
 
+    private static let detail = Form.words("auto", "low", "high", "original")
+
     private static let chat: [String: JSON] = [
         "messages[].role": Form.words("system", "developer", "user", "assistant", "tool", "function"),
-        "messages[].content": Form.string, "messages[].content[].type": Form.words("text", "refusal"),
+        "messages[].content": Form.string, "messages[].content[].type": Form.words("text", "refusal", "image_url", "input_audio"),
+        "messages[].content[].image_url.url": Form.string, "messages[].content[].image_url.detail": detail,
+        "messages[].content[].input_audio.data": Form.string, "messages[].content[].input_audio.format": Form.string,
         "messages[].content[].text": Form.string, "messages[].content[].refusal": Form.string,
         "messages[].name": Form.string, "messages[].tool_call_id": Form.string,
         "messages[].reasoning_content": Form.string, "messages[].reasoning": Form.string,
@@ -103,7 +111,7 @@ enum RequestSchemas {
         "messages[].tool_calls[].function.name": Form.string, "messages[].tool_calls[].function.arguments": Form.string,
         "messages[].tool_calls[].custom.name": Form.string, "messages[].tool_calls[].custom.input": Form.string,
         "messages[].function_call.name": Form.string, "messages[].function_call.arguments": Form.string,
-        "max_tokens": Form.whole(1, Int(Int32.max)), "max_completion_tokens": Form.whole(1, Int(Int32.max)),
+        "max_tokens": Form.either(Form.whole(1, Int(Int32.max)), Form.whole(-1, -1)), "max_completion_tokens": Form.whole(1, Int(Int32.max)),
         "/completions max_tokens": Form.whole(0, Int(Int32.max)),
         "stop": Form.either(Form.string, ["type": "array", "items": Form.string, "maxItems": 4]),
         "n": Form.whole(1, 128),
@@ -145,6 +153,8 @@ enum RequestSchemas {
         "/responses/compact input": Form.either(Form.string, Form.list(of: Form.object)),
         "input[].type": Form.string, "input[].namespace": Form.string, "input[].action": Form.object, "input[].operation": Form.object,
         "input[].role": Form.string, "input[].content": Form.string, "input[].content[].type": Form.string, "input[].content[].text": Form.string,
+        "input[].content[].image_url": Form.string, "input[].content[].detail": detail, "input[].content[].input_audio.data": Form.string,
+        "input[].content[].input_audio.format": Form.string,
         "input[].content[].refusal": Form.string, "input[].id": Form.string, "input[].status": Form.string, "input[].call_id": Form.string,
         "input[].name": Form.string, "input[].arguments": Form.either(Form.string, Form.object), "input[].output": Form.string,
         "input[].output[].type": Form.string, "input[].output[].text": Form.string, "input[].input": Form.string,
@@ -213,6 +223,7 @@ enum RequestSchemas {
             for name in ["type", "text"] { fields["/messages/count_tokens \(path).\(name)"] = Form.string }
             fields["\(path).cache_control"] = cacheMark
         }
+        for name in ["media_type", "url"] { fields["\(block).source.\(name)"] = Form.string }
         for inner in ["", ".content[]"] {
             let path = block + inner
             for name in ["title", "context", "source", "source.type", "source.data", "source.content", "content"] {
@@ -225,6 +236,7 @@ enum RequestSchemas {
     private static let ollama: [String: JSON] = {
         var fields: [String: JSON] = [
             "/api/chat messages[].role": Form.string,
+            "/api/chat messages[].images": Form.list(of: Form.string), "/api/generate images": Form.list(of: Form.string),
             "messages[].thinking": Form.string, "messages[].tool_calls[].function.index": Form.count,
             "/api/chat messages[].tool_calls[].function.arguments": Form.either(Form.object, Form.string), "messages[].tool_name": Form.string,
             "truncate": Form.bool,
@@ -263,8 +275,22 @@ enum RequestSchemas {
         "start_time": Form.count, "end_time": Form.count, "bucket_width": Form.words("1d"), "page": Form.string,
         "group_by": Form.list(of: Form.words("user_id", "api_key_id", "model")), "/organization/usage/completions models": Form.strings,
         "/organization/usage/embeddings models": Form.strings, "api_key_ids": Form.strings, "user_ids": Form.strings,
+        "/key/usage/completions limit": Form.whole(1, 31), "/key/usage/embeddings limit": Form.whole(1, 31),
+        "/key/usage/completions models": Form.strings, "/key/usage/embeddings models": Form.strings,
         "weight": Form.decimal(KeyRanges.weight.lowerBound, KeyRanges.weight.upperBound), "expires_at": Form.whole(1),
     ]
+
+    /// The fields that a change of a key can set to null.
+    private static let keyChange: [String: JSON] = {
+        let path = "/organization/admin_api_keys/{key_id}"
+        var fields: [String: JSON] = [:]
+        for name in ["requests_per_minute", "tokens_per_minute", "tokens_per_day"] { fields["\(path) \(name)"] = Form.orNull(limit(KeyRanges.count)) }
+        fields["\(path) concurrency"] = Form.orNull(limit(KeyRanges.concurrency))
+        fields["\(path) max_output_tokens"] = Form.orNull(limit(KeyRanges.outputTokens))
+        fields["\(path) expires_at"] = Form.orNull(Form.whole(1))
+        fields["\(path) models"] = Form.orNull(Form.strings)
+        return fields
+    }()
 
     private static func limit(_ range: ClosedRange<Int>) -> JSON { Form.whole(range.lowerBound, range.upperBound) }
 }

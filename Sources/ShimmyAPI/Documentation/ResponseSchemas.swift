@@ -81,7 +81,12 @@ enum ResponseSchemas {
     private static let own: [String: JSON] = [
         "ready": Form.bool, "models_loaded": Form.count, "engine": Form.object, "server": EngineSchemas.server, "memory": Form.object,
         "waiting": Form.count, "waiting_limit": Form.count, "/engine data": Form.array, "/admin/upstreams data": Form.array,
-        "/admin/upstreams problem": Form.orNull(Form.string), "unloaded": Form.bool,
+        "/admin/upstreams problem": Form.orNull(Form.string), "unloaded": Form.bool, "pinned": Form.bool,
+        "/conversations data[].created_at": Form.integer, "/conversations data[].metadata": Form.orNull(Form.object),
+        "/conversations first_id": Form.string, "/conversations last_id": Form.string,
+        "/admin/downloads data[].model": Form.string, "/admin/downloads data[].repository": Form.string,
+        "/admin/downloads data[].completed": Form.count, "/admin/downloads data[].total": Form.count,
+        "/admin/downloads data[].running": Form.bool, "/admin/downloads data[].created_at": Form.integer,
         "/models/rescan models": Form.count, "prompt": Form.string, "prompt_tokens": Form.count, "tokens": Form.array,
         "count": Form.count, "max_model_len": Form.count, "token_strs": Form.strings, "/detokenize content": Form.string,
         "bos_token": Form.orNull(Form.string), "eos_token": Form.orNull(Form.string), "pad_token": Form.null,
@@ -122,6 +127,12 @@ enum ResponseSchemas {
         fields["data[].results"] = Form.array
         fields["next_page"] = Form.orNull(Form.string)
         for path in [all, one, one + "/rotate"] { fields["\(path) name"] = Form.string }
+        fields["/key name"] = Form.orNull(Form.string)
+        fields["/key role"] = Form.string
+        fields["/key models"] = Form.strings
+        fields["/key weight"] = Form.number
+        for name in ["created_at", "expires_at"] { fields["/key \(name)"] = Form.orNull(Form.integer) }
+        for name in ["limits", "remaining", "reset_seconds"] { fields["/key \(name)"] = Form.object }
         return fields
     }()
 }

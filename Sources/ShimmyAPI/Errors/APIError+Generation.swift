@@ -30,6 +30,7 @@ extension APIError {
         case .noReasoning:
             self.init(
                 status: 400, message: "Unsupported parameter: the model does not reason.", param: "reasoning_effort", code: "unsupported_parameter")
+        case .noMedia: self = .unreadMedia(input)
         case .unknownPromptToken(let prompt, let token):
             self = .invalid(input, "the model has no token \(token) (in text \(prompt))")
         case .emptyInput(let index): self = .invalid("\(input)[\(index)]", "it has no tokens")
@@ -65,6 +66,13 @@ extension APIError {
         case .emptyPrompt:
             self.init(status: 400, message: "The prompt is empty.", param: input, code: "invalid_value")
         }
+    }
+
+    /// Returns the error for a conversation whose images or audio the model does not read.
+    package static func unreadMedia(_ field: String) -> APIError {
+        APIError(
+            status: 400, message: "Unsupported value: '\(field)' contains images or audio that the model does not read.", param: field,
+            code: "unsupported_value")
     }
 
     private static func invalid(_ field: String, _ reason: String, code: String = "invalid_value") -> APIError {

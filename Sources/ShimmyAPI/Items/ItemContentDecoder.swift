@@ -1,27 +1,29 @@
+import ShimmyChat
 import ShimmyJSON
 
-/// A decoder of an item's content: a text or parts of text. It refuses content that no model can take here, as chat completions do.
+/// A decoder of an item's content: a text or parts. It refuses content that the model does not read, as chat completions do.
 enum ItemContentDecoder {
     /// - isOutput: whether a model generated the content.
     /// - isResult: whether the content is a tool's output. A text takes the place of an image in it; see `OmittedPart`.
+    /// - media: the kinds of media that the content may contain.
     static func content(
-        _ fields: FieldReader, _ name: String, isOutput: Bool, isResult: Bool = false
-    ) throws(APIError) -> (texts: [String], parts: [JSON]) {
+        _ fields: FieldReader, _ name: String, isOutput: Bool, isResult: Bool = false, media: MediaKinds = .none
+    ) throws(APIError) -> (contents: [ContentPart], parts: [JSON]) {
         let value = try fields.required(name)
-        if let text = value.stringValue { return ([text], [part(text, isOutput)]) }
+        if let text = value.stringValue { return ([.text(text)], [part(text, isOutput)]) }
         guard let array = value.arrayValue else {
             throw .wrongType(fields.path(to: name), expected: "a string or an array of objects", got: value)
         }
-        var texts: [String] = []
+        var contents: [ContentPart] = []
         var parts: [JSON] = []
         for (index, element) in array.enumerated() {
             let reader = try fields.element(element, of: name, at: index)
-            texts.append(try text(reader, isOutput, isResult))
+            contents.append(try content(reader, isOutput, isResult, media))
             var object = reader.object
             if isOutput, object["type"] == "output_text", object["annotations"]?.arrayValue == nil { object["annotations"] = [] }
             parts.append(.object(object))
         }
-        return (texts, parts)
+        return (contents, parts)
     }
 
     private static func part(_ text: String, _ isOutput: Bool) -> JSON {
@@ -30,17 +32,23 @@ enum ItemContentDecoder {
             : ["type": "input_text", "text": .string(text)]
     }
 
-    private static func text(_ part: FieldReader, _ isOutput: Bool, _ isResult: Bool) throws(APIError) -> String {
-        let supported = isOutput ? ["output_text", "refusal"] : ["input_text"]
+    private static func content(
+        _ part: FieldReader, _ isOutput: Bool, _ isResult: Bool, _ media: MediaKinds
+    ) throws(APIError) -> ContentPart {
         let type = try part.requiredString("type")
-        if isResult, let text = OmittedPart.text(of: type) { return text }
+        if isResult, let text = OmittedPart.text(of: type) { return .text(text) }
+        let read = [("input_image", MediaKinds.image), ("input_audio", .audio)].filter { media.contains($0.1) }.map { $0.0 }
+        if read.contains(type) {
+            return .media(type == "input_image" ? try MediaDecoder.inputImage(part) : try MediaDecoder.audio(part))
+        }
+        let supported = isOutput ? ["output_text", "refusal"] : ["input_text"] + read
         guard supported.contains(type) else {
             let others = ["input_image", "input_file", "input_audio", "computer_screenshot"]
             throw others.contains(type) && !isOutput
                 ? .notText(part.path(to: "type"), type, supported: supported)
                 : .invalidValue(part.path(to: "type"), type, supported: supported)
         }
-        return try part.requiredString(type == "refusal" ? "refusal" : "text")
+        return .text(try part.requiredString(type == "refusal" ? "refusal" : "text"))
     }
 
     /// Returns the texts of parts that all have the type `type`; empty if the field is absent.

@@ -14,6 +14,7 @@ package enum ItemConversation {
     static func write(_ items: [ResponseItem], instructions: String?, to conversation: inout Conversation) throws(APIError) {
         let omitted = unansweredCuts(items)
         conversation.messages = try messages(instructions, items, omitting: omitted)
+        try MediaDecoder.checkCount(conversation.messages, "input")
         if !omitted.isEmpty { conversation.normalizations.append(.omittedCalls) }
     }
 
@@ -61,7 +62,7 @@ package enum ItemConversation {
 
         private struct Turn {
             var reasoning: [String] = []
-            var content: [String]?
+            var content: [ContentPart]?
             var calls: [JSON] = []
         }
 
@@ -71,10 +72,10 @@ package enum ItemConversation {
                 if turn?.content != nil || turn?.calls.isEmpty == false { close() }
                 if !text.isEmpty { turn = turn ?? Turn() }
                 if !text.isEmpty { turn?.reasoning.append(text) }
-            case .message(.assistant, let texts):
+            case .message(.assistant, let parts):
                 if turn?.content != nil || turn?.calls.isEmpty == false { close() }
                 turn = turn ?? Turn()
-                turn?.content = texts
+                turn?.content = parts
             case .call(let id, let name, let arguments):
                 turn = turn ?? Turn()
                 turn?.calls.append(
@@ -88,9 +89,9 @@ package enum ItemConversation {
                 guard let caller = callers[callID] else { throw .noCall(callID, param: "input") }
                 if caller == messages.count { close() }
                 results[caller, default: []].append(ChatMessage(role: .tool, content: texts.map(ContentPart.text), toolCallID: callID))
-            case .message(let role, let texts):
+            case .message(let role, let parts):
                 close()
-                messages.append(ChatMessage(role: role, content: texts.map(ContentPart.text)))
+                messages.append(ChatMessage(role: role, content: parts))
             case .summary(let text):
                 close()
                 messages.append(ChatMessage(.system, "What was said before, in short:\n\(text)"))
@@ -101,7 +102,7 @@ package enum ItemConversation {
             guard let turn else { return }
             messages.append(
                 ChatMessage(
-                    role: .assistant, content: turn.content?.map(ContentPart.text), toolCalls: turn.calls.isEmpty ? nil : .array(turn.calls),
+                    role: .assistant, content: turn.content, toolCalls: turn.calls.isEmpty ? nil : .array(turn.calls),
                     reasoning: turn.reasoning.isEmpty ? nil : turn.reasoning.joined(separator: "\n")))
             self.turn = nil
         }

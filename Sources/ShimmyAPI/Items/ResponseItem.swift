@@ -5,7 +5,7 @@ package import ShimmyJSON
 package struct ResponseItem: Sendable, Equatable {
     /// The meaning of an item to a model.
     package enum Meaning: Sendable, Equatable {
-        case message(ChatMessage.Role, [String])
+        case message(ChatMessage.Role, [ContentPart])
         /// A call. The arguments are a JSON text; a custom tool's input text is its only argument.
         case call(id: String, name: String, arguments: String)
         case output(callID: String, [String])
@@ -49,7 +49,17 @@ package struct ResponseItem: Sendable, Equatable {
     }
 
     /// Decodes an item that the server stored or returned before.
-    package init(stored json: JSON) throws(APIError) { self = try ResponseItemDecoder.item(try FieldReader(json, path: .key("item"))) }
+    package init(stored json: JSON) throws(APIError) {
+        self = try ResponseItemDecoder.item(try FieldReader(json, path: .key("item"), media: .all))
+    }
+
+    /// The images and recordings in the item.
+    package var media: [MediaPart] {
+        guard case .message(_, let parts) = meaning else { return [] }
+        return parts.compactMap(\.media)
+    }
+
+    package var mediaKinds: MediaKinds { MediaKinds(media.map(\.kind)) }
 
     /// Returns a new ID for an item of this kind.
     package static func newID(_ kind: IDKind) -> String { kind.rawValue + RandomID.make() }
@@ -83,16 +93,25 @@ package enum InputItem: Sendable, Equatable {
         let id = ResponseItem.newID(.message)
         return .item(
             ResponseItem(
-                id: id, meaning: .message(.user, [text]),
+                id: id, meaning: .message(.user, [.text(text)]),
                 json: [
                     "id": .string(id), "type": "message", "status": "completed", "role": "user",
                     "content": [["type": "input_text", "text": .string(text)]],
                 ]))
     }
 
+    /// The images and recordings in the item.
+    package var media: [MediaPart] {
+        guard case .item(let item) = self else { return [] }
+        return item.media
+    }
+
     /// Returns the items of an array in a request's body, such as `items` of a conversation; nil if the field is absent.
-    package static func items(in body: JSON, _ name: String, atMost maximum: Int) throws(APIError) -> [InputItem]? {
-        try ResponseItemDecoder.items(try FieldReader(body, path: .root), name, atMost: maximum)
+    /// - media: the kinds of media that the items may contain.
+    package static func items(
+        in body: JSON, _ name: String, atMost maximum: Int, media: MediaKinds = .none
+    ) throws(APIError) -> [InputItem]? {
+        try ResponseItemDecoder.items(try FieldReader(body, path: .root, media: media), name, atMost: maximum)
     }
 
     /// Returns the items of `input`, which may also be a text; nil if the field is absent.

@@ -89,9 +89,9 @@ enum ResponseItemDecoder {
 
     private static func message(_ fields: FieldReader) throws(APIError) -> ResponseItem {
         let role = try fields.choice("role", as: Role.self)
-        let content = try ItemContentDecoder.content(fields, "content", isOutput: role == .assistant)
+        let content = try ItemContentDecoder.content(fields, "content", isOutput: role == .assistant, media: role == .user ? fields.media : .none)
         return try item(
-            fields, "message", .message, .message(role.inConversation, content.texts),
+            fields, "message", .message, .message(role.inConversation, content.contents),
             ["role": .string(role.rawValue), "content": .array(content.parts)])
     }
 
@@ -118,7 +118,7 @@ enum ResponseItemDecoder {
     private static func output(_ fields: FieldReader, _ type: String, _ kind: ResponseItem.IDKind) throws(APIError) -> ResponseItem {
         let callID = try fields.requiredString("call_id")
         let given = try fields.required("output")
-        let texts = try ItemContentDecoder.content(fields, "output", isOutput: false, isResult: true).texts
+        let texts = try ItemContentDecoder.content(fields, "output", isOutput: false, isResult: true).contents.compactMap(\.text)
         return try item(fields, type, kind, .output(callID: callID, texts), ["call_id": .string(callID), "output": given])
     }
 

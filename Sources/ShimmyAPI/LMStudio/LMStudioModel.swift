@@ -17,6 +17,8 @@ package struct LMStudioModel: Sendable {
     package var contextLength: Int?
     /// The context length of the loaded model; nil if it is not loaded.
     package var loadedContextLength: Int?
+    /// Whether the model is known to read images.
+    package var readsImages = false
 
     /// - source: the program that the model was found in.
     package init(id: String, source: String, role: ModelRole, sizeBytes: Int) {
@@ -55,7 +57,7 @@ package struct LMStudioModel: Sendable {
             "max_context_length": .int(contextLength ?? 0), "format": format,
         ]
         if role == .chat {
-            object["capabilities"] = ["vision": false, "trained_for_tool_use": true]
+            object["capabilities"] = ["vision": .bool(readsImages), "trained_for_tool_use": true]
             object["description"] = .null
         }
         return .object(object)

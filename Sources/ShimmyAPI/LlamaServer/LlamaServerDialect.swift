@@ -78,7 +78,7 @@ package struct LlamaServerDialect: AnswerDialect {
             choices[choice].generated += tokens.count
             if form.returnsTokens { choices[choice].tokens += tokens }
         case .stopped(let word): choices[choice].stoppingWord = word
-        case .begun, .tokens: break
+        case .begun, .tokens, .unfit: break
         }
         return []
     }

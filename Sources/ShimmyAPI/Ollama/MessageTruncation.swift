@@ -35,7 +35,7 @@ package enum MessageTruncation {
     private static func mayGo(_ message: ChatMessage) -> Bool { message.role != .system && message.role != .developer }
 
     private static func size(_ message: ChatMessage) -> Int {
-        let texts = message.texts + [message.reasoning ?? ""]
-        return texts.reduce(16) { $0 + $1.utf8.count } + (message.toolCalls?.serialized().count ?? 0)
+        let content = (message.content ?? []).reduce(16 + (message.reasoning ?? "").utf8.count) { $0 + $1.estimatedBytes }
+        return content + (message.toolCalls?.serialized().count ?? 0)
     }
 }

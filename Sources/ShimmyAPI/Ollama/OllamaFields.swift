@@ -21,7 +21,7 @@ struct OllamaFields {
 
     init(_ reader: FieldReader, _ endpoint: EndpointRow) throws(APIError) {
         self.reader = reader
-        var ignored = try Self.check(reader, endpoint)
+        var ignored = try endpoint.check(reader.object)
         model = try reader.requiredString("model")
         stream = try reader.bool("stream") ?? true
         keepAlive = try SharedFields.keepAlive(reader)
@@ -33,16 +33,6 @@ struct OllamaFields {
         request = ["model": .string(model), "stream": .bool(stream)]
         set("keep_alive", reader.value("keep_alive"), from: .key("keep_alive"))
         try readOptions()
-    }
-
-    private static func check(_ reader: FieldReader, _ endpoint: EndpointRow) throws(APIError) -> ReportedNames {
-        do {
-            return try endpoint.check(reader.object)
-        } catch {
-            var error = error
-            if error.param == "images" || error.param?.hasSuffix(".images") == true { error.message += " Models of this server read text only." }
-            throw error
-        }
     }
 
     private mutating func set(_ field: String, _ value: JSON?, from path: JSONPath) {

@@ -23,7 +23,8 @@ struct OllamaMessages {
 
     private mutating func message(_ fields: FieldReader) throws(APIError) -> JSON {
         let role = try fields.requiredString("role").lowercased()
-        var message: JSONObject = ["role": .string(role), "content": .string(try fields.string("content") ?? "")]
+        let images = try OllamaImages.parts(fields, row: "messages[].images")
+        var message: JSONObject = ["role": .string(role), "content": Self.content(try fields.string("content") ?? "", images)]
         message["reasoning_content"] = try fields.string("thinking").map(JSON.string)
         let made = try readCalls(fields)
         if !made.isEmpty { message["tool_calls"] = .array(made) }
@@ -37,6 +38,12 @@ struct OllamaMessages {
             calls.endTurn()
         }
         return .object(message)
+    }
+
+    /// Returns the content of a message: its text, or parts if it has images.
+    static func content(_ text: String, _ images: [JSON]) -> JSON {
+        if images.isEmpty { return .string(text) }
+        return .array((text.isEmpty ? [] : [["type": "text", "text": .string(text)]]) + images)
     }
 
     private mutating func readCalls(_ fields: FieldReader) throws(APIError) -> [JSON] {

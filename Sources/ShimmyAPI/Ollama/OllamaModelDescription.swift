@@ -14,6 +14,8 @@ package struct OllamaModelDescription: Sendable {
     package var infills = false
     /// Whether the model can reason before it answers.
     package var thinks = false
+    /// What the model reads besides text: `vision`, `audio`.
+    package var media: [String] = []
     /// The context length that the model has on this server, in tokens; nil if unknown.
     package var contextLength: Int?
     package var system = ""
@@ -50,6 +52,7 @@ package struct OllamaModelDescription: Sendable {
             words = ["completion", "tools"]
             if infills { words.append("insert") }
             if thinks { words.append("thinking") }
+            words += media
         }
         if roles.contains(.embeddings) { words.append("embedding") }
         return words

@@ -33,7 +33,7 @@ extension OllamaRows {
         FieldRow("system", .supported, created),
         FieldRow("messages", .supported, created),
         FieldRow("model_info", .partial("the metadata of the GGUF file; arrays are null"), shown),
-        FieldRow("capabilities", .partial("completion, tools, insert, thinking, embedding"), capabilities),
+        FieldRow("capabilities", .partial("completion, tools, insert, thinking, vision, audio, embedding"), capabilities),
         FieldRow("modified_at", .supported, shown),
         FieldRow("tensors", .notSupported),
         FieldRow("projector_info", .notSupported),

@@ -48,7 +48,7 @@ package struct OllamaRequest: AnswerRequest {
 
     /// Decodes a request of `POST /api/chat`.
     package init(chat json: JSON, preset: RequestPreset = .none, recorder: FieldRecorder? = nil) throws(APIError) {
-        let reader = try FieldReader(json, path: .root, recorder: recorder)
+        let reader = try FieldReader(json, path: .root, media: preset.media, recorder: recorder)
         var fields = try OllamaFields(reader, OllamaRows.chat)
         try fields.readReasoning()
         try fields.readFormat()
@@ -63,12 +63,13 @@ package struct OllamaRequest: AnswerRequest {
 
     /// Decodes a request of `POST /api/generate`.
     package init(generate json: JSON, preset: RequestPreset = .none, recorder: FieldRecorder? = nil) throws(APIError) {
-        let reader = try FieldReader(json, path: .root, recorder: recorder)
+        let reader = try FieldReader(json, path: .root, media: preset.media, recorder: recorder)
         var fields = try OllamaFields(reader, OllamaRows.generate)
         let (prompt, isRaw) = (try reader.string("prompt") ?? "", try reader.bool("raw") ?? false)
         let (system, suffix) = (try reader.string("system") ?? "", try reader.string("suffix") ?? "")
         let template = try reader.string("template") ?? ""
         let context = try Self.context(reader)
+        let images = try OllamaImages.parts(reader, row: "images")
         if isRaw {
             if !system.isEmpty || !context.isEmpty || !template.isEmpty {
                 throw APIError(
@@ -79,6 +80,11 @@ package struct OllamaRequest: AnswerRequest {
         }
         let isTemplated = !template.isEmpty
         let isText = isRaw || isTemplated || !suffix.isEmpty
+        if isText, !images.isEmpty {
+            throw APIError(
+                status: 400, message: "Invalid 'images': they cannot be used together with 'raw', 'template' or 'suffix'.", param: "images",
+                code: "invalid_value")
+        }
         if isText {
             try fields.refuseFormat(besides: isRaw ? "raw" : isTemplated ? "template" : "suffix")
             for name in isTemplated ? ["think", "context"] : ["think", "system", "context"] { fields.report(name) }
@@ -87,14 +93,14 @@ package struct OllamaRequest: AnswerRequest {
             try fields.readFormat()
         }
         self.init(fields, .generate)
-        if prompt.isEmpty { return }
+        if prompt.isEmpty, images.isEmpty { return }
         if isTemplated {
             let values = OllamaPromptTemplate.Values(system: system.isEmpty ? preset.system : system, prompt: prompt, suffix: suffix)
             work = try text(fields, try OllamaPromptTemplate.prompt(template, values), suffix: "", preset)
         } else if isText {
             work = try text(fields, prompt, suffix: isRaw ? "" : suffix, preset)
         } else {
-            var messages: [JSON] = [["role": "user", "content": .string(prompt)]]
+            var messages: [JSON] = [["role": "user", "content": OllamaMessages.content(prompt, images)]]
             if !system.isEmpty { messages.insert(["role": "system", "content": .string(system)], at: 0) }
             work = try chat(fields, messages, [], preset, after: context)
         }
@@ -123,7 +129,7 @@ package struct OllamaRequest: AnswerRequest {
         let completed = apply(preset, to: request, of: Compatibility.chatCompletions)
         let decoded: ChatCompletionRequest
         do {
-            decoded = try ChatCompletionRequest(completed, limits: .ollama)
+            decoded = try ChatCompletionRequest(completed, limits: .ollama, media: preset.media)
         } catch {
             throw names.renaming(error)
         }

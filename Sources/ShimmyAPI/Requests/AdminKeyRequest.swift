@@ -20,27 +20,23 @@ package struct AdminKeyRequest: Sendable {
     /// The time from which the key is no longer valid, in seconds since 1970; nil for a key that does not expire.
     package var expires: Int?
 
-    private static let limits = ["requests_per_minute", "tokens_per_minute", "tokens_per_day", "concurrency", "max_output_tokens"]
+    static let limits = ["requests_per_minute", "tokens_per_minute", "tokens_per_day", "concurrency", "max_output_tokens"]
 
     /// The last second of the year 9999.
-    private static let lastSecond = 253_402_300_799
+    static let lastSecond = 253_402_300_799
 
     package init(_ json: JSON) throws(APIError) {
         let fields = try FieldReader(json, path: .root)
-        if let name = try OwnRows.createKey.check(fields.object).names.first { throw Self.unknown(fields.path(to: name)) }
+        if let name = try OwnRows.createKey.check(fields.object).names.first { throw Self.unknown(fields.path(to: name), isNew: true) }
         name = try fields.requiredString("name")
-        if !KeyRanges.isName(name) {
-            throw APIError(
-                status: 400, message: "Invalid 'name': the name of a key must have \(KeyRanges.nameExpectation).", param: "name",
-                code: "invalid_value")
-        }
+        try Self.check(name: name)
         if fields.value("role") == nil {
             role = .user
         } else {
             role = try fields.choice("role", as: Role.self)
         }
         models = try Self.models(fields)
-        let nested = try Self.nested(fields)
+        let nested = try Self.nested(fields, isNew: true)
         func limit(_ name: String, _ range: ClosedRange<Int>) throws(APIError) -> Int? {
             if let number = try Self.number(name, range, fields) { return number }
             guard let nested else { return nil }
@@ -53,17 +49,28 @@ package struct AdminKeyRequest: Sendable {
         maxOutputTokens = try limit("max_output_tokens", KeyRanges.outputTokens)
         weight = try fields.decimal("weight", in: KeyRanges.weight) ?? 1
         expires = try Self.number("expires_at", 1...Self.lastSecond, fields)
-        if let expires, expires <= UnixTime.now {
-            throw APIError(
-                status: 400, message: "Invalid 'expires_at': \(expires) is in the past; the key would never be valid.", param: "expires_at",
-                code: "invalid_value")
-        }
+        try Self.check(expires: expires)
+    }
+
+    static func check(name: String) throws(APIError) {
+        if KeyRanges.isName(name) { return }
+        throw APIError(
+            status: 400, message: "Invalid 'name': the name of a key must have \(KeyRanges.nameExpectation).", param: "name",
+            code: "invalid_value")
+    }
+
+    static func check(expires: Int?) throws(APIError) {
+        guard let expires, expires <= UnixTime.now else { return }
+        throw APIError(
+            status: 400, message: "Invalid 'expires_at': \(expires) is in the past; the key would never be valid.", param: "expires_at",
+            code: "invalid_value")
     }
 
     /// Returns the fields of `limits`, which has the form of the response; nil if it is absent.
-    private static func nested(_ fields: FieldReader) throws(APIError) -> FieldReader? {
+    /// - isNew: whether the request creates a key, for the message.
+    static func nested(_ fields: FieldReader, isNew: Bool) throws(APIError) -> FieldReader? {
         guard let nested = try fields.nested("limits") else { return nil }
-        if let name = nested.object.keys.first(where: { !limits.contains($0) }) { throw unknown(nested.path(to: name)) }
+        if let name = nested.object.keys.first(where: { !limits.contains($0) }) { throw unknown(nested.path(to: name), isNew: isNew) }
         if let name = limits.first(where: { nested.value($0) != nil && fields.value($0) != nil }) {
             throw APIError(
                 status: 400, message: "Invalid '\(nested.path(to: name))': the request also has '\(name)'. Set the limit once.",
@@ -72,20 +79,21 @@ package struct AdminKeyRequest: Sendable {
         return nested
     }
 
-    private static func unknown(_ path: JSONPath) -> APIError {
+    static func unknown(_ path: JSONPath, isNew: Bool) -> APIError {
         let name = String("\(path)".prefix(80))
         return APIError(
-            status: 400, message: "Unknown parameter: '\(name)'. No key was created, because a limit could be meant.", param: name,
-            code: "unknown_parameter")
+            status: 400,
+            message: "Unknown parameter: '\(name)'. \(isNew ? "No key was created" : "The key was not changed"), because a limit could be meant.",
+            param: name, code: "unknown_parameter")
     }
 
-    private static func models(_ fields: FieldReader) throws(APIError) -> [String] {
+    static func models(_ fields: FieldReader) throws(APIError) -> [String] {
         guard let value = fields.value("models") else { return [] }
         let path = fields.path(to: "models")
         let models = try FieldReader.strings(in: value, at: path, most: KeyRanges.mostModels)
         if models.isEmpty {
             throw APIError(
-                status: 400, message: "Invalid 'models': the list is empty. Leave the field out to allow all models.", param: "models",
+                status: 400, message: "Invalid 'models': the list is empty. Set it to null to allow all models.", param: "models",
                 code: "invalid_value")
         }
         if let index = models.firstIndex(where: { !KeyRanges.isModel($0) }) {
@@ -96,7 +104,7 @@ package struct AdminKeyRequest: Sendable {
         return models
     }
 
-    private static func number(_ name: String, _ range: ClosedRange<Int>, _ fields: FieldReader) throws(APIError) -> Int? {
+    static func number(_ name: String, _ range: ClosedRange<Int>, _ fields: FieldReader) throws(APIError) -> Int? {
         try fields.integer(name, in: Int64(range.lowerBound)...Int64(range.upperBound)).map { Int($0) }
     }
 }

@@ -20,8 +20,11 @@ package struct ChatCompletionRequest: Sendable, Equatable {
     package var ignoredParameters: ReportedNames
 
     /// - limits: the limits of the client's API.
-    package init(_ json: JSON, limits: ChatLimits = .openAI, recorder: FieldRecorder? = nil) throws(APIError) {
-        let fields = try FieldReader(json, path: .root, recorder: recorder)
+    /// - media: the kinds of media that the model reads.
+    package init(
+        _ json: JSON, limits: ChatLimits = .openAI, media: MediaKinds = .none, recorder: FieldRecorder? = nil
+    ) throws(APIError) {
+        let fields = try FieldReader(json, path: .root, media: media, recorder: recorder)
         let ignored = try Compatibility.chatCompletions.check(fields.object)
         model = try fields.requiredString("model")
         let decoded = try ConversationDecoder(fields, limits)
@@ -83,9 +86,9 @@ package struct ChatCompletionRequest: Sendable, Equatable {
     }
 
     /// Returns the max number of tokens of the answer; nil if the request sets none. `max_completion_tokens` wins over its deprecated name
-    /// `max_tokens`.
+    /// `max_tokens`, which LM Studio's and llama-server's clients set to -1 for no limit.
     private static func maximumTokens(_ fields: FieldReader) throws(APIError) -> Int? {
-        let old = try fields.integer("max_tokens", in: 1...Int64(Int32.max))
+        let old = fields.value("max_tokens") == -1 ? nil : try fields.integer("max_tokens", in: 1...Int64(Int32.max))
         let new = try fields.integer("max_completion_tokens", in: 1...Int64(Int32.max))
         return (new ?? old).map { Int($0) }
     }

@@ -19,6 +19,7 @@ enum ChatMessageDecoder {
         for (index, element) in array.enumerated() {
             messages.append(try message(try fields.element(element, of: "messages", at: index), &ignored))
         }
+        try MediaDecoder.checkCount(messages, "\(fields.path(to: "messages"))")
         return messages
     }
 
@@ -48,42 +49,49 @@ enum ChatMessageDecoder {
             let path = fields.path(to: "content")
             throw fields.object["content"] == nil ? .missing(path) : .wrongType(path, expected: "a string or an array of objects", got: .null)
         }
-        return try texts(fields, isResult: role == .tool || role == .function, &ignored).map(ContentPart.text)
+        let media = role == .user ? fields.media : .none
+        return try parts(fields, isResult: role == .tool || role == .function, media, &ignored)
     }
 
     /// Returns the texts of `content`, which is required: a string, or parts of text.
     static func texts(_ fields: FieldReader) throws(APIError) -> [String] {
         var ignored = ReportedNames()
-        return try texts(fields, isResult: false, &ignored)
+        return try parts(fields, isResult: false, .none, &ignored).compactMap(\.text)
     }
 
     /// - isResult: whether the content is a tool's output. A text takes the place of an image in it; see `OmittedPart`.
-    private static func texts(_ fields: FieldReader, isResult: Bool, _ ignored: inout ReportedNames) throws(APIError) -> [String] {
+    /// - media: the kinds of media that the content may contain.
+    private static func parts(
+        _ fields: FieldReader, isResult: Bool, _ media: MediaKinds, _ ignored: inout ReportedNames
+    ) throws(APIError) -> [ContentPart] {
         let value = try fields.required("content")
-        if let text = value.stringValue { return [text] }
+        if let text = value.stringValue { return [.text(text)] }
         guard let parts = value.arrayValue else {
             throw .wrongType(fields.path(to: "content"), expected: "a string or an array of objects", got: value)
         }
-        var texts: [String] = []
+        var contents: [ContentPart] = []
         for (index, part) in parts.enumerated() {
             let part = try fields.element(part, of: "content", at: index)
             if isResult, let text = OmittedPart.text(of: try part.requiredString("type")) {
-                texts.append(text)
+                contents.append(.text(text))
                 ignored.append("\(part.path)")
             } else {
-                texts.append(try text(part))
+                contents.append(try self.part(part, media))
             }
         }
-        return texts
+        return contents
     }
 
-    private static func text(_ part: FieldReader) throws(APIError) -> String {
+    private static func part(_ part: FieldReader, _ media: MediaKinds) throws(APIError) -> ContentPart {
         let type = try part.requiredString("type")
         switch type {
-        case "text": return try part.requiredString("text")
-        case "refusal": return try part.requiredString("refusal")
+        case "text": return .text(try part.requiredString("text"))
+        case "refusal": return .text(try part.requiredString("refusal"))
+        case "image_url" where media.contains(.image): return .media(try MediaDecoder.chatImage(part))
+        case "input_audio" where media.contains(.audio): return .media(try MediaDecoder.audio(part))
         case "image_url", "input_audio", "file", "video_url":
-            throw .notText(part.path(to: "type"), type, supported: ["text", "refusal"])
+            let read = [("image_url", MediaKinds.image), ("input_audio", .audio)].filter { media.contains($0.1) }.map { $0.0 }
+            throw .notText(part.path(to: "type"), type, supported: ["text", "refusal"] + read)
         default: throw .invalidValue(part.path(to: "type"), type, supported: ["text", "refusal"])
         }
     }
@@ -129,10 +137,10 @@ enum ChatMessageDecoder {
 }
 
 extension APIError {
-    /// Returns the error for a part of a message that no model here can read, such as an image.
+    /// Returns the error for a part of a message that the model cannot read, such as an image for a model that reads only text.
     static func notText(_ path: JSONPath, _ type: String, supported: [String]) -> APIError {
         var error = unsupportedValue(path, type, supported: supported)
-        error.message += " Models of this server read text only."
+        error.message += " The model reads nothing else."
         return error
     }
 }

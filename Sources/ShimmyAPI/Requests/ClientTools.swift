@@ -28,7 +28,7 @@ enum ClientTools {
             ], required: ["operation"]))
 
     /// - fields: the fields of the tool, whose schema and description come from the client.
-    /// - isRepaired: set to true if the schema had an empty array in place of an empty object.
+    /// - isRepaired: set to true if the schema had an empty array in place of an empty object, or the reverse.
     static func toolSearch(_ fields: FieldReader, _ isRepaired: inout Bool) throws(APIError) -> Tool {
         let parameters = try ToolDecoder.parameters(fields, &isRepaired)
         return Tool(

@@ -11,8 +11,9 @@ package struct CompactRequest: Sendable, Equatable {
     package var isFlex: Bool
     package var ignoredParameters: ReportedNames
 
-    package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {
-        let fields = try FieldReader(json, path: .root, recorder: recorder)
+    /// - media: the kinds of media that the model reads.
+    package init(_ json: JSON, media: MediaKinds = .none, recorder: FieldRecorder? = nil) throws(APIError) {
+        let fields = try FieldReader(json, path: .root, media: media, recorder: recorder)
         ignoredParameters = try Compatibility.compact.check(fields.object)
         model = try fields.requiredString("model")
         instructions = try fields.string("instructions")

@@ -1,3 +1,4 @@
+import ShimmyChat
 import ShimmyJSON
 
 /// A record of the fields that a decoder reads, so that a test can compare the compatibility table with the decoder.
@@ -15,12 +16,15 @@ package final class FieldRecorder {
 struct FieldReader {
     let object: JSONObject
     let path: JSONPath
+    /// The kinds of media that the model of the request reads. Decoders refuse all others.
+    let media: MediaKinds
     private let recorder: FieldRecorder?
 
-    init(_ json: JSON, path: JSONPath, recorder: FieldRecorder? = nil) throws(APIError) {
+    init(_ json: JSON, path: JSONPath, media: MediaKinds = .none, recorder: FieldRecorder? = nil) throws(APIError) {
         guard let object = json.objectValue else { throw .wrongType(path, expected: "an object", got: json) }
         self.object = object
         self.path = path
+        self.media = media
         self.recorder = recorder
     }
 
@@ -113,12 +117,12 @@ struct FieldReader {
     /// Returns a reader for a nested object; nil if it is absent.
     func nested(_ name: String) throws(APIError) -> FieldReader? {
         guard let value = value(name) else { return nil }
-        return try FieldReader(value, path: path(to: name), recorder: recorder)
+        return try FieldReader(value, path: path(to: name), media: media, recorder: recorder)
     }
 
     /// Returns a reader for an element of an array that `value` or `required` returned.
     func element(_ json: JSON, of name: String, at index: Int) throws(APIError) -> FieldReader {
-        try FieldReader(json, path: path(to: name).index(index), recorder: recorder)
+        try FieldReader(json, path: path(to: name).index(index), media: media, recorder: recorder)
     }
 
     private func belowMinimum(_ name: String, _ kind: String, _ minimum: String, _ got: String) -> APIError {

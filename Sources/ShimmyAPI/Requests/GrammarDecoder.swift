@@ -4,10 +4,8 @@ import ShimmyJSON
 
 /// A decoder of the extensions that constrain an answer: `grammar` (llama.cpp's GBNF), `regex`, and `choice` (one of several texts).
 enum GrammarDecoder {
-    /// The max length of a grammar, in bytes. Length and the nesting of groups and repetitions are limited, because the parser recurses and expands
-    /// repetitions.
+    /// The max length of a grammar, in bytes. The parsers of the notations limit the nesting of groups.
     private static let maximumBytes = 65536
-    private static let maximumDepth = 64
 
     /// Returns the answer's grammar as GBNF, with the path of its field; nil if there is none.
     /// - format: the field with the format of the answer.
@@ -36,7 +34,9 @@ enum GrammarDecoder {
     private static func texts(
         _ fields: FieldReader, _ grammarName: String, _ choiceName: String, _ regexName: String
     ) throws(APIError) -> [(field: String, text: String)] {
-        let grammar = try fields.string(grammarName).map { text throws(APIError) in try bounded(text, fields.path(to: grammarName)) }
+        // An empty grammar is none, as in llama-server.
+        let given = try fields.string(grammarName) ?? ""
+        let grammar = given.isEmpty ? nil : try bounded(given, fields.path(to: grammarName))
         let (choice, regex) = (try choice(fields, choiceName), try regex(fields, regexName))
         return [(grammarName, grammar), (choiceName, choice), (regexName, regex)].compactMap { name, text in
             text.map { ("\(fields.path(to: name))", $0) }
@@ -44,16 +44,9 @@ enum GrammarDecoder {
     }
 
     static func bounded(_ text: String, _ path: JSONPath) throws(APIError) -> String {
-        var (depth, deepest) = (0, 0)
-        for byte in text.utf8 {
-            if byte == UInt8(ascii: "(") { depth += 1 }
-            if byte == UInt8(ascii: ")") { depth -= 1 }
-            deepest = max(deepest, depth)
-        }
-        guard text.utf8.count <= maximumBytes, deepest <= maximumDepth else {
+        guard text.utf8.count <= maximumBytes else {
             throw APIError(
-                status: 400,
-                message: "Invalid '\(path)': a grammar can have at most \(maximumBytes) bytes and \(maximumDepth) levels of nested groups.",
+                status: 400, message: "Invalid '\(path)': a grammar can have at most \(maximumBytes) bytes, but has \(text.utf8.count).",
                 param: "\(path)", code: "invalid_value")
         }
         return text

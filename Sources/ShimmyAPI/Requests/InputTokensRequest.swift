@@ -14,8 +14,9 @@ package struct InputTokensRequest: Sendable, Equatable {
     private let mayCall: Bool
     package var ignoredParameters: ReportedNames
 
-    package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {
-        let fields = try FieldReader(json, path: .root, recorder: recorder)
+    /// - media: the kinds of media that the model reads.
+    package init(_ json: JSON, media: MediaKinds = .none, recorder: FieldRecorder? = nil) throws(APIError) {
+        let fields = try FieldReader(json, path: .root, media: media, recorder: recorder)
         ignoredParameters = try Compatibility.countInputTokens.check(fields.object)
         model = try fields.string("model")
         let context = try ResponseContextFields(fields)

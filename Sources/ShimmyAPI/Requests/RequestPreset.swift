@@ -16,6 +16,8 @@ package struct RequestPreset: Sendable, Equatable {
     package var forced: JSONObject
     /// Whether the model serves requests for moderation.
     package var moderates = false
+    /// The kinds of media that the model reads.
+    package var media = MediaKinds.none
 
     package static let none = RequestPreset()
 

@@ -31,8 +31,11 @@ package struct ResponseRequest: Sendable, Equatable {
     package var ignoredParameters: ReportedNames
 
     /// - mayBeEmpty: whether `input` may be an empty array, because the request only prepares the model for a later one.
-    package init(_ json: JSON, mayBeEmpty: Bool = false, recorder: FieldRecorder? = nil) throws(APIError) {
-        let fields = try FieldReader(json, path: .root, recorder: recorder)
+    /// - media: the kinds of media that the model reads.
+    package init(
+        _ json: JSON, mayBeEmpty: Bool = false, media: MediaKinds = .none, recorder: FieldRecorder? = nil
+    ) throws(APIError) {
+        let fields = try FieldReader(json, path: .root, media: media, recorder: recorder)
         ignoredParameters = try Compatibility.createResponse.check(fields.object)
         model = try fields.requiredString("model")
         let context = try ResponseContextFields(fields, mayBeEmpty: mayBeEmpty)

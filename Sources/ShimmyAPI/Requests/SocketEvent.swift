@@ -1,4 +1,4 @@
-import ShimmyChat
+package import ShimmyChat
 package import ShimmyJSON
 
 /// An event that a client sends over the WebSocket of `GET /v1/responses`.
@@ -61,7 +61,8 @@ package struct SocketEvent: Sendable, Equatable {
 
     /// Returns the request of a `response.create` event after the preset was applied to it. With `generate: false` or
     /// `prompt_cache_options.prewarm: true`, the response has no output: it only prepares the model for a later one. Its input may be empty.
-    package static func request(_ json: JSON) throws(APIError) -> ResponseRequest {
+    /// - media: the kinds of media that the model reads.
+    package static func request(_ json: JSON, media: MediaKinds = .none) throws(APIError) -> ResponseRequest {
         let fields = try FieldReader(json, path: .root)
         if try fields.bool("background") == true {
             throw APIError(
@@ -74,7 +75,7 @@ package struct SocketEvent: Sendable, Equatable {
         for name in ["type", "stream_id", "generate"] { object[name] = nil }
         // A WebSocket always streams. This also allows `stream_options`.
         object["stream"] = true
-        var request = try ResponseRequest(.object(object), mayBeEmpty: isSilent)
+        var request = try ResponseRequest(.object(object), mayBeEmpty: isSilent, media: media)
         if isSilent {
             request.style.isSilent = true
             // The shortest answer that makes the engine compute the prompt.

@@ -21,7 +21,7 @@ struct ToolDecoder {
     private(set) var dialect = CallDialect()
     /// The tools that this server cannot offer, such as `tools[1]`, for the response's header.
     private(set) var ignored = ReportedNames()
-    /// Whether a schema had an empty array in place of an empty object.
+    /// Whether a schema had an empty array in place of an empty object, or the reverse.
     private(set) var hasRepairs = false
     private var names: Set<String> = []
 
@@ -144,7 +144,7 @@ struct ToolDecoder {
     }
 
     /// Returns the schema of a call's arguments, which must be an object; nil if the field is absent.
-    /// - isRepaired: set to true if the schema had an empty array in place of an empty object.
+    /// - isRepaired: set to true if the schema had an empty array in place of an empty object, or the reverse.
     static func parameters(_ fields: FieldReader, _ isRepaired: inout Bool) throws(APIError) -> JSON? {
         guard let given = fields.value("parameters") else { return nil }
         let repaired = SchemaRepair.repaired(given)

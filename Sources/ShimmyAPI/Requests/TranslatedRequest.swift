@@ -18,7 +18,7 @@ package struct TranslatedRequest<Own: Sendable>: AnswerRequest {
     /// Decodes the chat completion. A preset may have changed its fields since it was translated.
     package init(_ completion: JSON, _ translation: Translation<Own>) throws(APIError) {
         do {
-            self.completion = try ChatCompletionRequest(completion, limits: translation.limits)
+            self.completion = try ChatCompletionRequest(completion, limits: translation.limits, media: translation.media)
         } catch {
             throw translation.names.renaming(error)
         }
@@ -44,12 +44,17 @@ package struct Translation<Own: Sendable>: Sendable {
     package var names: FieldNames
     /// The limits of the client's API.
     package var limits: ChatLimits
+    /// The kinds of media that the model reads.
+    package var media: MediaKinds
 
-    package init(_ completion: JSON, _ own: Own, ignored: ReportedNames, names: FieldNames, limits: ChatLimits) {
+    package init(
+        _ completion: JSON, _ own: Own, ignored: ReportedNames, names: FieldNames, limits: ChatLimits, media: MediaKinds = .none
+    ) {
         self.completion = completion
         self.own = own
         self.ignored = ignored
         self.names = names
         self.limits = limits
+        self.media = media
     }
 }

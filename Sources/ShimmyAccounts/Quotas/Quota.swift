@@ -120,14 +120,25 @@ struct Quota: Sendable, Equatable {
         if grant.day == day { dayTokens = max(0, dayTokens + difference) }
     }
 
-    /// Returns the remaining part of the limits at a time to which the state was advanced.
+    /// Returns the remaining part of the limits at a time to which the state was advanced, as the headers about limits have it.
     func state(_ limits: AccessKey.Limits, at moment: QuotaMoment) -> QuotaState {
+        let use = use(limits, at: moment)
+        return QuotaState(requests: use.requestsPerMinute, tokens: use.tokensPerMinute ?? use.tokensPerDay)
+    }
+
+    /// Returns the remaining part of each limit at a time to which the state was advanced.
+    func use(_ limits: AccessKey.Limits, at moment: QuotaMoment) -> QuotaUse {
         func part(_ limit: Int, used: Int, reset: Int) -> QuotaState.Part {
             QuotaState.Part(limit: limit, remaining: max(0, limit - used), reset: reset)
         }
-        let perDay = limits.tokensPerDay.map { part($0, used: dayTokens, reset: dayTokens == 0 ? 0 : moment.dayRemaining) }
-        return QuotaState(
-            requests: limits.requestsPerMinute.map { part($0, used: requests.total, reset: requests.wait(until: 0, now: moment.milliseconds)) },
-            tokens: limits.tokensPerMinute.map { part($0, used: tokens.total, reset: tokens.wait(until: 0, now: moment.milliseconds)) } ?? perDay)
+        return QuotaUse(
+            requestsPerMinute: limits.requestsPerMinute.map {
+                part($0, used: requests.total, reset: requests.wait(until: 0, now: moment.milliseconds))
+            },
+            tokensPerMinute: limits.tokensPerMinute.map {
+                part($0, used: tokens.total, reset: tokens.wait(until: 0, now: moment.milliseconds))
+            },
+            tokensPerDay: limits.tokensPerDay.map { part($0, used: dayTokens, reset: dayTokens == 0 ? 0 : moment.dayRemaining) },
+            concurrency: limits.concurrency.map { part($0, used: running, reset: 0) })
     }
 }

@@ -55,9 +55,18 @@ package struct QuotaBook: Sendable {
 
     /// Returns the remaining part of a key's limits.
     package func state(_ key: String, _ limits: AccessKey.Limits, at moment: QuotaMoment) -> QuotaState {
+        current(key, at: moment).state(limits, at: moment)
+    }
+
+    /// Returns the remaining part of each limit of a key.
+    package func use(_ key: String, _ limits: AccessKey.Limits, at moment: QuotaMoment) -> QuotaUse {
+        current(key, at: moment).use(limits, at: moment)
+    }
+
+    private func current(_ key: String, at moment: QuotaMoment) -> Quota {
         var quota = quotas[key] ?? fresh(key)
         quota.advance(to: moment)
-        return quota.state(limits, at: moment)
+        return quota
     }
 
     private func fresh(_ key: String) -> Quota { Quota(day: restoredDay, dayTokens: restored[key] ?? 0) }

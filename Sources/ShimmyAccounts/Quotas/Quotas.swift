@@ -30,6 +30,8 @@ package final class Quotas: Sendable {
     }
 
     package func state(_ key: AccessKey) -> QuotaState { book.withLock { $0.state(key.id, key.limits, at: now()) } }
+
+    package func use(_ key: AccessKey) -> QuotaUse { book.withLock { $0.use(key.id, key.limits, at: now()) } }
 }
 
 extension AccessKey.Limits {

@@ -15,6 +15,12 @@ package enum UsageEndpoint: String, Sendable, CaseIterable {
     case ollamaEmbed = "/api/embed"
     case llamaEmbedding = "/embedding"
     case rerank = "/v1/rerank"
+    case speech = "/v1/audio/speech"
+    case transcriptions = "/v1/audio/transcriptions"
+    case translations = "/v1/audio/translations"
+    case imageGenerations = "/v1/images/generations"
+    case imageEdits = "/v1/images/edits"
+    case imageVariations = "/v1/images/variations"
     /// All requests that only render prompts and count tokens.
     case tokenize = "/v1/tokenize"
 
@@ -30,7 +36,7 @@ package enum UsageEndpoint: String, Sendable, CaseIterable {
             .moderations:
             .completions
         case .embeddings, .ollamaEmbed, .llamaEmbedding, .rerank: .embeddings
-        case .tokenize: nil
+        case .speech, .transcriptions, .translations, .imageGenerations, .imageEdits, .imageVariations, .tokenize: nil
         }
     }
 }

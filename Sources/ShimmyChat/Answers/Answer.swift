@@ -24,6 +24,8 @@ package enum AnswerFact: Sendable, Equatable {
     case generated([Token])
     /// The content ends at this stop string of the request. Sent before the end of the choice.
     case stopped(by: String)
+    /// The parts of the choice that do not have the requested form. See `AnswerReport.unfit`.
+    case unfit([String])
 }
 
 /// All choices of one answer in progress, as parts of messages, wherever they are made. Consumed by one task, that of the request.

@@ -21,6 +21,12 @@ package struct AnswerReport: Sendable, Equatable {
     package var limitedTokens: Int?
     /// The name of the upstream server that makes the answer; nil for this server.
     package var upstream: String?
+    /// The fingerprint of the model at the upstream server that makes the answer; nil for that of the backend.
+    package var fingerprint: String?
+    /// The parts of the answer that do not have the form that the request asks for, because nothing enforces it, as paths in a chat completion.
+    package var unfit: [String] = []
+    /// The origin of the token counts. A stream ends with counts whose origin is known too late for this report.
+    package var usage = Usage.Source.reported
 
     package init(normalizations: [String] = [], unenforced: [String] = []) {
         self.normalizations = normalizations

@@ -4,6 +4,8 @@ package struct Backend: Sendable {
     package let contextLength: Int
     /// Whether `contextLength` is only a number above all prompts, because an upstream server does not say the length.
     package var isContextUnknown = false
+    /// Whether the model runs in a process of its own, whose answers begin only when their prompts are computed.
+    package var isIsolated = false
     /// An identifier of engine, build, model and settings. With equal fingerprints, equal requests with equal seeds get equal answers.
     package let fingerprint: String
     package let generator: (any TextGenerator)?
@@ -11,6 +13,8 @@ package struct Backend: Sendable {
     package let reranker: (any Reranker)?
     /// The part of a generator that rates given answers; nil for a model that does not generate.
     package let decider: (any Decider)?
+    /// The part that passes on requests for media; nil for a model of this server.
+    package var forwarder: (any MediaForwarder)?
     package let tokenizer: any TokenizerAccess
     package let engine: any EngineInspection
     /// Frees the model. Answers in progress fail.

@@ -38,7 +38,10 @@ extension Vocabulary {
 }
 
 extension Conversation {
-    /// The approximate number of bytes of all texts.
+    /// The kinds of the media in the messages.
+    package var mediaKinds: MediaKinds { MediaKinds(messages.flatMap(\.media).map(\.kind)) }
+
+    /// The approximate number of bytes of all texts. Media counts as a text with about as many tokens.
     package var bytes: Int {
         func size(_ json: JSON) -> Int {
             switch json {
@@ -49,8 +52,8 @@ extension Conversation {
             }
         }
         let messages = messages.reduce(0) { sum, message in
-            let texts = message.texts + [message.reasoning ?? ""]
-            return texts.reduce(sum) { $0 + $1.utf8.count } + (message.toolCalls.map(size) ?? 0)
+            let content = (message.content ?? []).reduce((message.reasoning ?? "").utf8.count) { $0 + $1.estimatedBytes }
+            return sum + content + (message.toolCalls.map(size) ?? 0)
         }
         let tools = tools.reduce(0) { sum, tool in
             let grammar = tool.inputGrammar?.rules.utf8.count ?? 0

@@ -174,6 +174,7 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
 
     /// Rejects a conversation that cannot fit the context before rendering it. Each message has at least one token.
     func checkRoom(for conversation: Conversation, maximumTokens: Int?) throws(GenerationError) {
+        if !conversation.mediaKinds.isEmpty { throw .noMedia }
         let fewest = max(conversation.messages.count, vocabulary.fewestTokens(bytes: conversation.certainBytes))
         try checkRoom(fewest, maximumTokens)
     }

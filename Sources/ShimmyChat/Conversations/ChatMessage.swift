@@ -27,11 +27,14 @@ package struct ChatMessage: Sendable, Equatable {
         self.reasoning = reasoning
     }
 
-    /// Whether the message has a text that is not empty.
-    package var hasContent: Bool { texts.contains { !$0.isEmpty } }
+    /// Whether the message has media, or a text that is not empty.
+    package var hasContent: Bool { (content ?? []).contains { $0.media != nil || $0.text?.isEmpty == false } }
 
     /// The texts of the content's parts, in order.
     package var texts: [String] { (content ?? []).compactMap(\.text) }
+
+    /// The images and recordings of the content, in order.
+    package var media: [MediaPart] { (content ?? []).compactMap(\.media) }
 
     /// Whether the message has no content, no reasoning and no calls.
     package var isEmpty: Bool { !hasContent && toolCalls == nil && reasoning?.isEmpty ?? true }
@@ -39,6 +42,7 @@ package struct ChatMessage: Sendable, Equatable {
     package init(_ role: Role, _ text: String) { self.init(role: role, content: [.text(text)]) }
 
     /// The message in OpenAI's JSON format, for which chat templates are written. Joins text parts into one text, because templates expect a string.
+    /// Media is left out.
     package var json: JSON {
         var object: JSONObject = ["role": .string(role.rawValue)]
         object["content"] = content == nil ? .null : .string(texts.joined(separator: "\n"))

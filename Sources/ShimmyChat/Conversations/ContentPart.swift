@@ -1,6 +1,7 @@
-/// A part of a message's content. At present every part is text: request decoders refuse media, or replace them with a text.
+/// A part of a message's content. Only the models of upstreams read media; the decoders of requests refuse it for others.
 package enum ContentPart: Sendable, Equatable, ExpressibleByStringInterpolation {
     case text(String)
+    case media(MediaPart)
 
     package init(stringLiteral text: String) { self = .text(text) }
 
@@ -8,6 +9,23 @@ package enum ContentPart: Sendable, Equatable, ExpressibleByStringInterpolation 
     package var text: String? {
         switch self {
         case .text(let text): text
+        case .media: nil
+        }
+    }
+
+    /// The image or the recording; nil for a text.
+    package var media: MediaPart? {
+        switch self {
+        case .text: nil
+        case .media(let media): media
+        }
+    }
+
+    /// The bytes of the text; for media, those of a text with about as many tokens.
+    package var estimatedBytes: Int {
+        switch self {
+        case .text(let text): text.utf8.count
+        case .media(let media): media.estimatedBytes
         }
     }
 }

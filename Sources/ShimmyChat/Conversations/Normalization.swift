@@ -28,7 +28,8 @@ package enum Normalization: String, Sendable {
     case addedCalls = "added-calls"
     /// Removes the spaces at the end of the start of an answer. The decoders of requests make this change.
     case trimmedStart = "trimmed-start"
-    /// Writes an empty object in place of an empty array where a schema needs an object. The decoders of requests make this change.
+    /// Writes an empty object in place of an empty array where a schema needs an object, and the reverse in `required`. The decoders of requests make
+    /// this change.
     case emptyObjects = "empty-objects"
 
     /// The changes for strict templates, in the order in which they are tried.

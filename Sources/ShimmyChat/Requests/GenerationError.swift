@@ -15,6 +15,8 @@ package enum GenerationError: Error, Equatable {
     case noInfill
     /// The request needs a model that reasons, and this one does not.
     case noReasoning
+    /// The conversation contains images or audio, and the model reads only text.
+    case noMedia
     /// A prompt contains a token that is not in the vocabulary.
     case unknownPromptToken(prompt: Int, Token)
     /// The input at this index has no tokens.

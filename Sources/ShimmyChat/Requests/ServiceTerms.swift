@@ -17,6 +17,10 @@ package struct ServiceTerms: Sendable {
     package var requestID: String?
     /// The W3C trace context of the request, for the traces of other servers; nil for none.
     package var traceparent: String?
+    /// Whether the client gets the answer only when it is complete, so that an answer with a wrong form can be requested again.
+    package var isWhole = false
+    /// Whether the client's dialect names the stop string that ended an answer.
+    package var namesStop = false
     /// Reserves the tokens of the whole prompt before the engine computes any. Returns the max tokens of each answer; nil for no limit. Throws if the
     /// limits of the owner leave too few tokens to begin. nil if nothing is reserved.
     package var admission: (@Sendable (_ promptTokens: Int) throws -> Int?)?

@@ -44,6 +44,11 @@ package struct UpstreamFailure: Error, Equatable, CustomStringConvertible {
         if case .unsupported = reason { true } else { false }
     }
 
+    /// Whether the upstream does not have the model, or not the route. Such a request had no effect.
+    package var isAbsent: Bool {
+        if case .refused(status: 404, _, _) = reason { true } else { false }
+    }
+
     /// Whether another replica may be asked instead, because this one did nothing for the request.
     package var canFailOver: Bool {
         switch reason {

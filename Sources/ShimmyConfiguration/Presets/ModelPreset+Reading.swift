@@ -4,7 +4,7 @@ import ShimmyJSON
 extension ModelPreset {
     static let keys = [
         "base", "context", "slots", "chat_template", "chat_template_file", "system", "defaults", "forced", "aliases", "keep_alive", "pin", "preload",
-        "lora", "moderation",
+        "lora", "moderation", "isolation", "isolation_memory",
     ]
 
     init(name: String, _ reader: inout TableReader, _ paths: PathBase) {
@@ -22,6 +22,8 @@ extension ModelPreset {
         pin = reader.value("pin", "true or false", \.boolValue)
         preload = reader.value("preload", "true or false", \.boolValue)
         moderation = reader.value("moderation", "true or false", \.boolValue)
+        isolation = reader.setting(Setting.isolation.kind, "isolation", paths: paths).flatMap { ModelIsolation(rawValue: $0) }
+        isolationMemory = reader.setting(.size, "isolation_memory", paths: paths).flatMap { ByteSize.bytes($0) }
         readTemplate(&reader, paths)
         readAdapters(&reader, paths)
         if base != nil, !concernsLoading {

@@ -25,6 +25,10 @@ package struct ModelPreset: Sendable, Equatable {
     /// Whether the model serves requests for moderation; nil if the table does not set it.
     package var moderation: Bool?
 
+    /// Where the model runs, and the max bytes that its own process may allocate; nil if the table does not set them.
+    package var isolation: ModelIsolation?
+    package var isolationMemory: Int?
+
     package init(name: String) { self.name = name }
 
     package enum ChatTemplateSource: Sendable, Equatable {
@@ -41,7 +45,9 @@ package struct ModelPreset: Sendable, Equatable {
     }
 
     /// Whether the preset changes how the model is loaded.
-    package var concernsLoading: Bool { context != nil || slots != nil || chatTemplate != nil || !lora.isEmpty }
+    package var concernsLoading: Bool {
+        context != nil || slots != nil || chatTemplate != nil || !lora.isEmpty || isolation != nil || isolationMemory != nil
+    }
 
     /// Returns this preset with the values of another one where this one sets none. The name, the base and the aliases are never taken from the
     /// other.
@@ -57,6 +63,8 @@ package struct ModelPreset: Sendable, Equatable {
         result.pin = pin ?? other.pin
         result.preload = preload ?? other.preload
         result.moderation = moderation ?? other.moderation
+        result.isolation = isolation ?? other.isolation
+        result.isolationMemory = isolationMemory ?? other.isolationMemory
         if lora.isEmpty { result.lora = other.lora }
         return result
     }

@@ -12,6 +12,12 @@ package struct InputLimits: Sendable, Equatable {
     package var tools = 1_024
     /// Messages or items of one request.
     package var messages = 20_000
+    /// Images and recordings of one request, with those of the conversation that it continues.
+    package var mediaParts = 256
+    /// Bytes of an image or a recording, in base64.
+    package var mediaBytes = 24 << 20
+    /// Bytes of the web address of an image.
+    package var mediaAddressBytes = 8_192
     /// Bytes of the stored responses or items that one response continues.
     package var historyBytes = 64 << 20
     /// Ignored fields that the response header lists; the header also contains the number of remaining ones.

@@ -1,6 +1,7 @@
 package import ShimmyJSON
 
-/// A repair of schemas from programs that cannot write an empty object: PHP's `json_encode` writes an empty array instead.
+/// A repair of schemas from programs that do not distinguish empty objects and arrays: PHP's `json_encode` writes an array for both, and the JSON
+/// libraries of Lua an object.
 package enum SchemaRepair {
     /// Keywords whose values map names to schemas.
     private static let maps: Set = ["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"]
@@ -9,13 +10,14 @@ package enum SchemaRepair {
     /// Keywords whose values are lists of schemas. `items` can be a list or a schema, so that an empty array stays one.
     private static let lists: Set = ["anyOf", "oneOf", "allOf", "prefixItems", "items"]
     private static let emptyObject: JSON = [:]
+    private static let emptyArray: JSON = []
     private static let singles: Set = [
         "additionalProperties", "additionalItems", "propertyNames", "contains", "not", "if", "then", "else", "unevaluatedProperties",
         "unevaluatedItems",
     ]
 
-    /// Returns the schema with an empty object in place of each empty array where a keyword needs an object or a schema; nil if there is none. The
-    /// limit of depth of the parser bounds the recursion.
+    /// Returns the schema with an empty object in place of each empty array where a keyword needs an object or a schema, and an empty array in place of
+    /// an empty object in `required`; nil if there is none. The limit of depth of the parser bounds the recursion.
     package static func repaired(_ schema: JSON) -> JSON? {
         if isEmptyArray(schema) { return emptyObject }
         guard var object = schema.objectValue else { return nil }
@@ -31,6 +33,7 @@ package enum SchemaRepair {
     private static func repaired(_ value: JSON, of key: String) -> JSON? {
         if maps.contains(key) { return isEmptyArray(value) ? emptyObject : members(of: value) }
         if dependencies.contains(key) { return isEmptyArray(value) ? emptyObject : nil }
+        if key == "required" { return value.objectValue?.isEmpty == true ? emptyArray : nil }
         if singles.contains(key) { return repaired(value) }
         guard lists.contains(key) else { return nil }
         return key == "items" && value.objectValue != nil ? repaired(value) : elements(of: value)

@@ -1,9 +1,11 @@
 import ShimmyJSON
 
-/// Checks whether listed values fit schemas.
+/// Checks whether values fit schemas.
 struct SchemaValidator {
     /// The max nesting depth of values, references and combinations together; deeper ones are accepted unchecked.
     private static let maximumDepth = 64
+    /// The max number of elements that are compared with each other; more are accepted unchecked.
+    private static let maximumCompared = 1_000
 
     private let compiler: SchemaCompiler
 
@@ -63,7 +65,7 @@ struct SchemaValidator {
             guard let object = value.objectValue else { return true }
             return argument.arrayValue?.compactMap(\.stringValue).allSatisfy { object[$0] != nil } ?? true
         case "uniqueItems":
-            guard argument == true, let elements = value.arrayValue else { return true }
+            guard argument == true, let elements = value.arrayValue, elements.count <= Self.maximumCompared else { return true }
             return elements.indices.allSatisfy { index in !elements[..<index].contains(elements[index]) }
         default: return try acceptsCombination(value, key, argument, part, depth)
         }

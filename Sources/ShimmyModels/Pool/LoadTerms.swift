@@ -1,3 +1,5 @@
+import ShimmyCore
+
 /// The inputs of a model's load: its files, the adapters that are loaded with them, and its settings. If these inputs change, the loaded model is
 /// stale and must be reloaded.
 package struct LoadTerms: Sendable {
@@ -20,6 +22,8 @@ package struct LoadTerms: Sendable {
     /// The adapters that the settings name, whether or not they fit.
     private let namedAdapters: [LoRAAdapter]
     private let chatTemplate: String?
+    private let isolation: ModelIsolation
+    private let isolationMemory: Int?
     private var adapters: [Adapter]?
 
     /// - conversion: the file that a folder is converted to, whose name depends on all that the conversion reads; nil for a model in a file.
@@ -32,6 +36,7 @@ package struct LoadTerms: Sendable {
         self.conversion = conversion
         (contextLength, slots, namedAdapters) = (settings.contextLength, settings.slots, settings.adapters)
         self.chatTemplate = chatTemplate
+        (isolation, isolationMemory) = (settings.isolation ?? .shared, settings.isolationMemory)
         adapters = plan?.adapters.map { Adapter(adapter: $0, stamp: FileStamp(path: $0.path)) }
     }
 
@@ -49,6 +54,7 @@ package struct LoadTerms: Sendable {
         if contextLength != old.contextLength || slots != old.slots || namedAdapters != old.namedAdapters || chatTemplate != old.chatTemplate {
             return .settings
         }
+        if isolation != old.isolation || isolationMemory != old.isolationMemory { return .settings }
         return nil
     }
 }

@@ -46,7 +46,7 @@ extension ModelManager {
         Dictionary(await catalog.latest().records.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
-    private func hold(_ id: String, _ settings: ModelSettings) {
+    func hold(_ id: String, _ settings: ModelSettings) {
         act { state, now in
             state.pool.hold(id, keepAlive: settings.keepAlive ?? keepAlive, isPinned: settings.isPinned, now: now)
         }

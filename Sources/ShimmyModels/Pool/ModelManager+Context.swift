@@ -4,10 +4,13 @@ import Synchronization
 
 /// The context length that requests ask for.
 extension ModelManager {
-    /// Returns the settings of a model: the configured ones, with the context length that a request asked for if it is longer.
+    /// Returns the settings of a model: the configured ones, with the context length that a request asked for if it is longer, and pinned as a
+    /// request asked for.
     func settings(_ record: ModelRecord) -> ModelSettings {
         var settings = configured(record)
-        if let asked = state.withLock({ $0.contexts[record.loaded.id] }) { settings.contextLength = max(asked, settings.contextLength ?? 0) }
+        let (context, isPinned) = state.withLock { ($0.contexts[record.loaded.id], $0.pins[record.loaded.id]) }
+        if let context { settings.contextLength = max(context, settings.contextLength ?? 0) }
+        if let isPinned { settings.isPinned = isPinned }
         return settings
     }
 

@@ -22,6 +22,8 @@ extension ModelManager {
         var load: Load?
         act { state, now in
             removal = state.pool.remove(id, now: now)
+            if case .inUse = removal { return [] }
+            state.pins[id] = nil
             guard case .removed(let actions) = removal else { return [] }
             load = state.loads[id]
             load?.progress.cancel()

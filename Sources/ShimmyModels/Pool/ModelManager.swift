@@ -31,6 +31,8 @@ package final class ModelManager: Sendable {
         var freeing: [String: Task<Void, Never>] = [:]
         /// The context length that requests asked for, by id, where it is longer than in the settings.
         var contexts: [String: Int] = [:]
+        /// Whether requests pinned a model, by id, where it differs from the settings.
+        var pins: [String: Bool] = [:]
         var alarm: (time: Double, task: Task<Void, Never>)?
         var loadCounts: [String: LoadCounts] = [:]
         /// Whether the models that are loaded at startup are not loaded yet.

@@ -1,5 +1,6 @@
 import Hummingbird
 import ShimmyAPI
+import ShimmyChat
 import ShimmyJSON
 import ShimmyModels
 import ShimmyService
@@ -22,6 +23,26 @@ struct PresetReader: Sendable {
         try await self.decode(try await body.parse(request, context), context, for: endpoint, needsModel: needsModel, decode)
     }
 
+    /// Reads a request as the function above does.
+    /// - decoding: also gets the kinds of media that the model reads.
+    func read<Value: Sendable>(
+        _ request: Request, _ context: ShimmyRequestContext, for endpoint: EndpointRow, needsModel: Bool = true,
+        decoding: @escaping @Sendable (JSON, MediaKinds) throws -> Value
+    ) async throws -> PresetRequest<Value> {
+        try await decode(try await body.parse(request, context), context, for: endpoint, needsModel: needsModel, decoding: decoding)
+    }
+
+    /// Decodes a parsed request as `read` does.
+    func decode<Value: Sendable>(
+        _ parsed: RequestReader.Parsed, _ context: ShimmyRequestContext, for endpoint: EndpointRow, needsModel: Bool = true,
+        decoding: @escaping @Sendable (JSON, MediaKinds) throws -> Value
+    ) async throws -> PresetRequest<Value> {
+        let preset = await service.preset(parsed.model, needsModel: needsModel)
+        return try await finish(parsed, context, preset) { json, preset in
+            try preset.reading(json, of: endpoint) { try decoding($0, preset.media) }
+        }
+    }
+
     /// Decodes a parsed request as `read` does.
     func decode<Value: Sendable>(
         _ parsed: RequestReader.Parsed, _ context: ShimmyRequestContext, for endpoint: EndpointRow, needsModel: Bool = true,
@@ -34,10 +55,10 @@ struct PresetReader: Sendable {
     /// Reads a request of another API. The preset applies to the chat completion that the request is translated to.
     /// - translate: throws the errors that name the client's own fields; runs on a thread of the worker pool.
     func read<Own: Sendable>(
-        _ request: Request, _ context: ShimmyRequestContext, translate: @escaping @Sendable (JSON) throws -> Translation<Own>
+        _ request: Request, _ context: ShimmyRequestContext, translate: @escaping @Sendable (JSON, MediaKinds) throws -> Translation<Own>
     ) async throws -> PresetRequest<TranslatedRequest<Own>> {
         try await read(request, context, fallbacks: { _ in [:] }) { json, preset in
-            let translation = try translate(json)
+            let translation = try translate(json, preset.media)
             let reading = try preset.reading(translation.completion, of: Compatibility.chatCompletions) { try TranslatedRequest($0, translation) }
             return PresetRequest(
                 value: reading.value, preset: preset, forced: reading.forced.compactMap { translation.names.name(of: $0) })

@@ -115,7 +115,7 @@ struct RequestReader: Sendable {
     }
 
     /// Runs work on the pool. For a body larger than `smallBytes`, a disconnect of the client cancels the work.
-    private func work<Value: Sendable>(
+    func work<Value: Sendable>(
         _ size: Int, _ context: ShimmyRequestContext, _ body: @escaping @Sendable (WorkBudget) throws -> Value
     ) async throws -> Value {
         let (lane, seconds) = (size > Self.largeBytes ? WorkerPool.Lane.slow : .quick, limits.input.prepareSeconds)
@@ -142,6 +142,11 @@ struct RequestReader: Sendable {
     private func collect(_ request: Request) async throws -> RequestBytes {
         let mediaType = request.headers[.contentType]?.split(separator: ";").first?.lowercased()
         guard takesAnyType || mediaType?.trimmingSpaces == "application/json" else { throw APIError.notJSON }
+        return try await bytes(of: request)
+    }
+
+    /// Collects the bytes of a body of any type, as `collect` does.
+    func bytes(of request: Request) async throws -> RequestBytes {
         let limit = limits.input.bodyBytes
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit { throw APIError.bodyTooLarge(limit: limit) }
         let bytes = RequestBytes(use: use, limit: limit)

@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import ShimmyAPI
 import ShimmyAccounts
+import ShimmyChat
 import ShimmyEngine
 import ShimmyService
 
@@ -13,6 +14,8 @@ struct KeyMiddleware: RouterMiddleware {
     let access: ServerAccess
     let routes: RouteTable
     let wrongKeys: WrongKeys
+    /// See `ServerConfiguration.takesOwners`.
+    let takesOwners: Bool
 
     func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
         if routes.isOpen(request.uri.path) { return try await next(request, context) }
@@ -22,7 +25,7 @@ struct KeyMiddleware: RouterMiddleware {
         if let seconds = wrongKeys.wait(of: context.address) { throw APIError.tooManyWrongKeys(retryAfter: seconds) }
         let (hash, holder) = try await validHolder(of: given, from: context.address)
         var context = context
-        context.owner = holder.owner
+        context.owner = (takesOwners ? request.headers[.owner].flatMap { OwnerHeader.owner($0) } : nil) ?? holder.owner
         context.storageOwner = holder.storageOwner
         context.key = holder.key
         context.keyHash = hash
@@ -63,4 +66,8 @@ struct KeyMiddleware: RouterMiddleware {
         if !unknown.isEmpty { wrongKeys.note(from: address) }
         throw refusal
     }
+}
+
+extension HTTPField.Name {
+    fileprivate static let owner = HTTPField.Name(OwnerHeader.name)!
 }

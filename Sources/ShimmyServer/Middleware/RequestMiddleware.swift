@@ -153,6 +153,7 @@ private struct Exchange: Sendable {
         if let tokens = facts.promptTokens { metadata["prompt_tokens"] = .stringConvertible(tokens) }
         if let tokens = facts.cachedTokens { metadata["cached_tokens"] = .stringConvertible(tokens) }
         if let tokens = facts.completionTokens { metadata["completion_tokens"] = .stringConvertible(tokens) }
+        metadata.note(facts.usageSource, unfit: facts.unfit)
         metadata.note(queue: facts.begun, first: facts.firstPart, end: .now, since: arrived)
         return metadata
     }

@@ -43,7 +43,7 @@ final class PageFile: Sendable {
     }
 
     func response(to request: Request) throws(APIError) -> Response {
-        let takesGzip = Self.takesGzip(request.headers[.acceptEncoding])
+        let takesGzip = QualityValues(request.headers[.acceptEncoding]).takesGzip
         var headers = PagePolicy.headers(ofFile: path)
         headers[.eTag] = takesGzip ? tags.packed : tags.plain
         headers[.cacheControl] = lifetime.cacheControl
@@ -54,11 +54,6 @@ final class PageFile: Sendable {
         headers[.contentLength] = "\(bytes.readableBytes)"
         if takesGzip { headers[.contentEncoding] = "gzip" }
         return Response(status: .ok, headers: headers, body: ResponseBody(byteBuffer: bytes))
-    }
-
-    private static func takesGzip(_ header: String?) -> Bool {
-        let accepted = QualityValues(header)
-        return (accepted["gzip"] ?? accepted["*"] ?? 0) > 0
     }
 
     private func plainBytes() throws(APIError) -> ByteBuffer {

@@ -17,4 +17,7 @@ struct QualityValues: Sendable {
 
     /// The quality of a name that the header contains, in lower case; nil if the header does not contain it.
     subscript(name: String) -> Double? { qualities[name] }
+
+    /// Whether the client accepts gzip, for `Accept-Encoding`.
+    var takesGzip: Bool { (self["gzip"] ?? self["*"] ?? 0) > 0 }
 }

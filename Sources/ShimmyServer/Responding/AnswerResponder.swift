@@ -46,8 +46,8 @@ struct AnswerResponder: Sendable {
 
     /// Returns the stream of an answer. It starts when the answer has begun, or without it after `silence`.
     private func stream(_ order: AnswerOrder, _ lease: ModelLease, _ context: ShimmyRequestContext) async throws -> Response {
-        // The answer of a model of this server begins as soon as its prompt is tokenized.
-        if lease.record.upstream == nil { return stream(try await begin(order, lease, context), order.framing, context) }
+        // The answer of a model of this process begins as soon as its prompt is tokenized.
+        if lease.record.upstream == nil, !lease.backend.isIsolated { return stream(try await begin(order, lease, context), order.framing, context) }
         let pending = PendingAnswer { try await begin(order, lease, context) }
         if let started = try await pending.started(within: silence) { return stream(started, order.framing, context) }
         return .stream(order.framing) { writer in try await write(order, after: pending, context, to: &writer) }
@@ -76,6 +76,7 @@ struct AnswerResponder: Sendable {
         if isGone.hasFired { throw APIError.cancelled }
         var response = Response.json(whole.json)
         response.report(started)
+        response.report(whole.report)
         response.report(obstacle: whole.obstacle)
         return response
     }

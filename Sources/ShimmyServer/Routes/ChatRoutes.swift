@@ -16,7 +16,8 @@ struct ChatRoutes: Sendable {
     }
 
     @Sendable private func chat(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let reading = try await reader.read(request, context, for: Compatibility.chatCompletions) { try ChatCompletionRequest($0) }
+        let reading = try await reader.read(
+            request, context, for: Compatibility.chatCompletions, decoding: { try ChatCompletionRequest($0, media: $1) })
         return try await responder.respond(to: try await service.acceptChat(reading, context.caller), context)
     }
 

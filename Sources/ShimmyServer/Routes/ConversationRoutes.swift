@@ -6,7 +6,8 @@ import ShimmyJSON
 import ShimmyService
 import ShimmyStorage
 
-/// Conversations: ordered items under an id that responses can continue from.
+/// Conversations: ordered items under an id that responses can continue from. The list of a key's own conversations is an addition of Shimmy to
+/// OpenAI's API.
 struct ConversationRoutes: Sendable {
     /// The storage; nil if the server stores nothing.
     let store: Store?
@@ -15,6 +16,7 @@ struct ConversationRoutes: Sendable {
     var routes: [Route] {
         let one = "/conversations/{conversation_id}"
         return [
+            Route(own: .get, "/conversations", .read, handler: list),
             Route(.post, "/conversations", .write, handler: create),
             Route(.get, one, .read, handler: get),
             Route(.post, one, .write, handler: update),
@@ -35,6 +37,13 @@ struct ConversationRoutes: Sendable {
         try CallOutputs.check(items)
         try await store.insert(conversation, items: items.map(StoredItem.init))
         return .json(Self.json(conversation))
+    }
+
+    /// Lists the conversations of the request's key. Nobody lists those of another key, whatever the role.
+    @Sendable private func list(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
+        let page = try request.query.page()
+        let found = try await store.required().conversations(owner: context.storageOwner, page: page)
+        return .json(ListEncoder.list(found.data.map(Self.json), hasMore: found.hasMore))
     }
 
     @Sendable private func get(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
@@ -112,6 +121,7 @@ struct ConversationRoutes: Sendable {
     private static func notFound(_ context: ShimmyRequestContext) -> APIError { .notFound("Conversation", id(context)) }
 
     private static func json(_ conversation: StoredConversation) -> JSON {
-        ConversationEncoder.conversation(id: conversation.id, created: conversation.created, metadata: conversation.metadata)
+        ConversationEncoder.conversation(
+            id: conversation.id, created: conversation.created, metadata: conversation.metadata, updated: conversation.updated)
     }
 }

@@ -8,7 +8,7 @@ import ShimmyJSON
 import ShimmyService
 import ShimmyStorage
 
-/// The keys of clients, under OpenAI's paths: list, create, get, rotate and revoke. They need a key with the role `admin`.
+/// The keys of clients, under OpenAI's paths: list, create, get, change, rotate and revoke. They need a key with the role `admin`.
 struct KeyRoutes: Sendable {
     let access: ServerAccess
     let body: RequestReader
@@ -20,6 +20,7 @@ struct KeyRoutes: Sendable {
             Route(own: .get, all, .read, access: .admin, handler: list),
             Route(own: .post, all, .write, access: .admin, handler: create),
             Route(own: .get, one, .read, access: .admin, handler: get),
+            Route(own: .post, one, .write, access: .admin, handler: update),
             Route(own: .delete, one, .write, access: .admin, handler: revoke),
             Route(own: .post, one + "/rotate", .write, access: .admin, handler: rotate),
         ]
@@ -47,6 +48,17 @@ struct KeyRoutes: Sendable {
 
     @Sendable private func get(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         .json(try await find(context).json)
+    }
+
+    /// Changes a key. The new properties apply to requests that begin later.
+    @Sendable private func update(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
+        let book = try writableBook(context)
+        let decoded = try await body.read(request, context) { try AdminKeyUpdate($0) }
+        let id = try await changeable(context)
+        if let name = decoded.name, access.rules.keys.contains(where: { $0.key.name == name }) { throw KeyBookError.nameTaken(name) }
+        guard let key = try await book.update(id, { $0.apply(decoded) }) else { throw Self.notFound(id) }
+        context.logger.notice("key changed", metadata: ["key": "\(key.name)", "role": "\(key.role.rawValue)"])
+        return .json(AdminKeyEncoder(key).json)
     }
 
     @Sendable private func revoke(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
@@ -112,6 +124,23 @@ extension KeyDraft {
                 requestsPerMinute: request.requestsPerMinute, tokensPerMinute: request.tokensPerMinute, tokensPerDay: request.tokensPerDay,
                 concurrency: request.concurrency, maxOutputTokens: request.maxOutputTokens),
             weight: request.weight, expires: request.expires.map { Date(timeIntervalSince1970: Double($0)) })
+    }
+
+    fileprivate mutating func apply(_ update: AdminKeyUpdate) {
+        if let name = update.name { self.name = name }
+        if let role = update.role { self.role = role == .admin ? .admin : .user }
+        if let models = update.models { self.models = models }
+        limits = AccessKey.Limits(
+            requestsPerMinute: update.requestsPerMinute.applied(to: limits.requestsPerMinute),
+            tokensPerMinute: update.tokensPerMinute.applied(to: limits.tokensPerMinute),
+            tokensPerDay: update.tokensPerDay.applied(to: limits.tokensPerDay), concurrency: update.concurrency.applied(to: limits.concurrency),
+            maxOutputTokens: update.maxOutputTokens.applied(to: limits.maxOutputTokens))
+        if let weight = update.weight { self.weight = weight }
+        switch update.expires {
+        case .keep: break
+        case .remove: expires = nil
+        case .set(let seconds): expires = Date(timeIntervalSince1970: Double(seconds))
+        }
     }
 }
 

@@ -42,6 +42,7 @@ struct LMStudioRoutes: Sendable {
     private func describe(_ record: ModelRecord) -> LMStudioModel? {
         guard let role = record.roles.first, role != .rerank else { return nil }
         var model = LMStudioModel(id: record.id, source: record.source.label, role: role, sizeBytes: record.sizeBytes)
+        model.readsImages = record.upstream?.abilities.contains("vision") ?? false
         model.isGGUF = !record.isFolder && record.upstream == nil
         model.architecture = record.architecture
         model.quantization = record.quantization

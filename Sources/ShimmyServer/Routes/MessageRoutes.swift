@@ -17,12 +17,12 @@ struct MessageRoutes: Sendable {
     }
 
     @Sendable private func answer(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let reading = try await reader.read(request, context, translate: { try MessageTranslation.answer($0) })
+        let reading = try await reader.read(request, context, translate: { try MessageTranslation.answer($0, media: $1) })
         return try await responder.respond(to: service.acceptMessage(reading, requestID: context.requestID, context.caller), context)
     }
 
     @Sendable private func count(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let reading = try await reader.read(request, context, translate: { try MessageTranslation.count($0) })
+        let reading = try await reader.read(request, context, translate: { try MessageTranslation.count($0, media: $1) })
         let tokens = try await context.untilDisconnected { [service, caller = context.caller] in try await service.countMessage(reading, caller) }
         var response = Response.json(["input_tokens": .int(tokens)])
         response.reportIgnored(reading.value.ignoredParameters)

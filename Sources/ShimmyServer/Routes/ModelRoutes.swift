@@ -9,8 +9,8 @@ import ShimmyJSON
 import ShimmyModels
 import ShimmyService
 
-/// `GET /v1/models` and `GET /v1/models/{model}` of OpenAI's and Anthropic's APIs, and Shimmy's routes to load, unload and rescan models. Only
-/// `/models/load` loads a model.
+/// `GET /v1/models` and `GET /v1/models/{model}` of OpenAI's and Anthropic's APIs, and Shimmy's routes to load, unload, pin and rescan models. Only
+/// `/models/load` and `/models/pin` load a model.
 package struct ModelRoutes: Sendable {
     let service: InferenceService
     /// Returns the context length that a model would get when loaded, from its file's metadata.
@@ -26,6 +26,11 @@ package struct ModelRoutes: Sendable {
         [
             Route(own: .post, "/models/load", .load, access: .admin, handler: load),
             Route(own: .post, "/models/unload", .write, access: .admin, handler: unload),
+            Route(own: .post, "/models/pin", .load, access: .admin, handler: pin),
+            Route(own: .post, "/models/unpin", .write, access: .admin) { request, context in
+                let record = try await models.findUsable(try await body.read(request, context) { try ModelNameRequest($0) }.model)
+                return try setPin(false, of: record)
+            },
             Route(own: .post, "/models/rescan", .write, access: .admin) { _, _ in
                 await models.rescan()
                 return .json(["object": "list", "models": .int(await models.list().count)])
@@ -72,6 +77,21 @@ package struct ModelRoutes: Sendable {
         let name = try await body.read(request, context) { try ModelNameRequest($0) }.model
         let wasLoaded = try await models.unload(name)
         return .json(["model": .string(name), "unloaded": .bool(wasLoaded)])
+    }
+
+    /// Loads a model if it is not loaded, and pins it.
+    @Sendable private func pin(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
+        let name = try await body.read(request, context) { try ModelNameRequest($0) }.model
+        let lease = try await context.acquire(name, from: service, onlyLoads: true)
+        // The lease keeps the model loaded until it is pinned.
+        defer { withExtendedLifetime(lease) {} }
+        return try setPin(true, of: lease.record)
+    }
+
+    private func setPin(_ isPinned: Bool, of record: ModelRecord) throws(ModelError) -> Response {
+        if record.upstream != nil { throw .unusable(record.id, reason: "it runs on another server, which decides how long it stays loaded") }
+        models.setPin(isPinned, of: record)
+        return .json(["model": .string(record.id), "pinned": .bool(isPinned)])
     }
 
     /// Returns the model's name in a path; nil if it has none. Ids contain slashes and colons, which clients may percent-encode:

@@ -121,6 +121,7 @@ struct OllamaModelRoutes: Sendable {
         description.contextLength = models.loadedBackend(record)?.knownContextLength ?? contextLength(record)
         if let upstream = record.upstream {
             description.thinks = upstream.abilities.contains("thinking")
+            description.media = upstream.abilities.filter { $0 == "vision" || $0 == "audio" }
             return description
         }
         do {

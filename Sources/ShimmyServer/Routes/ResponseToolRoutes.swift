@@ -16,9 +16,11 @@ struct ResponseToolRoutes: Sendable {
     }
 
     @Sendable private func count(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let reading = try await reader.read(request, context, for: Compatibility.countInputTokens, needsModel: false) {
-            try InputTokensRequest($0)
-        }
+        let reading = try await reader.read(
+            request, context, for: Compatibility.countInputTokens, needsModel: false,
+            decoding: {
+                try InputTokensRequest($0, media: $1)
+            })
         let tokens = try await context.untilDisconnected { [service, caller = context.caller] in try await service.countInput(reading, caller) }
         var response = Response.json(InputTokensRequest.response(tokens))
         response.reportIgnored(reading.value.ignoredParameters)
@@ -27,7 +29,7 @@ struct ResponseToolRoutes: Sendable {
     }
 
     @Sendable private func compact(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let reading = try await reader.read(request, context, for: Compatibility.compact) { try CompactRequest($0) }
+        let reading = try await reader.read(request, context, for: Compatibility.compact, decoding: { try CompactRequest($0, media: $1) })
         let (summary, usage) = try await context.untilDisconnected { [service, caller = context.caller] in
             try await service.compact(reading, caller)
         }

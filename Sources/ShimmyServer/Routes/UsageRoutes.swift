@@ -23,12 +23,20 @@ struct UsageRoutes: Sendable {
     /// The max number of results of a page.
     private static let mostResults = 20_000
 
-    private func report(_ kind: UsageEndpoint.Kind, _ request: Request, as report: UsageEncoder.Report) async throws -> Response {
+    /// Returns a page of usage.
+    /// - owner: the key whose usage is reported, by the name under which it is counted; nil for all keys.
+    func report(
+        _ kind: UsageEndpoint.Kind, _ request: Request, as report: UsageEncoder.Report, of owner: String? = nil
+    ) async throws -> Response {
         let decoded = try UsageRequest(request.query, now: UnixTime.now)
+        if owner != nil, decoded.filters[.key] != nil {
+            throw APIError(status: 400, message: "Unknown parameter: 'api_key_ids'.", param: "api_key_ids", code: "unknown_parameter")
+        }
         var query = UsageQuery(days: decoded.days, by: [.day] + decoded.groups.map { UsageQuery.Dimension($0) })
         query.limit = Self.mostResults + 1
         query.filters[.endpoint] = UsageEndpoint.allCases.filter { $0.kind == kind }.map(\.rawValue)
         for (group, values) in decoded.filters { query.filters[UsageQuery.Dimension(group)] = values }
+        if let owner { query.filters[.key] = [owner] }
         let lines = try await lines(query)
         if lines.count > Self.mostResults { throw APIError.tooMuchUsage(most: Self.mostResults) }
         let results = lines.map { line in

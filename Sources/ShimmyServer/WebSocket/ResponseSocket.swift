@@ -149,7 +149,7 @@ final class ResponseSocket: Sendable {
     }
 
     private func stream(_ job: RequestReader.Parsed, in lane: String?, to socket: WebSocket, _ trace: RequestTrace?) async throws {
-        let reading = try await reader.decode(job, context, for: Compatibility.createResponse) { try SocketEvent.request($0) }
+        let reading = try await reader.decode(job, context, for: Compatibility.createResponse, decoding: { try SocketEvent.request($0, media: $1) })
         let caller = Caller(
             owner: context.owner, storageOwner: context.storageOwner, key: context.key, arrived: .now, logger: context.logger,
             trace: trace, user: context.namedUser ?? job.user, inputBytes: job.size, hops: context.hops)

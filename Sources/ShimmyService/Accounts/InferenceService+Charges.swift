@@ -11,8 +11,15 @@ extension InferenceService {
     }
 
     /// Returns the caller with an account of a request for answers.
-    func charged(_ caller: Caller, _ endpoint: UsageEndpoint, _ chat: ChatRequest) throws(APIError) -> Caller {
-        try charged(caller, endpoint, WorkEstimate(bytes: caller.inputBytes, output: chat.maximumTokens, answers: chat.choices))
+    /// - media: the images and recordings of the request's items; nil for those of its messages.
+    func charged(
+        _ caller: Caller, _ endpoint: UsageEndpoint, _ chat: ChatRequest, media: [MediaPart]? = nil
+    ) throws(APIError) -> Caller {
+        // The data of media has far more bytes than a text with as many tokens.
+        let media = media ?? chat.conversation.messages.flatMap(\.media)
+        let texts = max(0, media.reduce(caller.inputBytes) { $0 - $1.size })
+        let bytes = media.reduce(texts) { $0.saturated(adding: $1.estimatedBytes) }
+        return try charged(caller, endpoint, WorkEstimate(bytes: bytes, output: chat.maximumTokens, answers: chat.choices))
     }
 
     /// Returns the caller with an account of a request for continuations of texts.

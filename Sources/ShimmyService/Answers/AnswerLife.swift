@@ -36,6 +36,8 @@ package struct AnswerLife: Sendable {
     package internal(set) var finish: FinishReason?
     /// The number of parts that were ready: at least one token each, and often exactly one.
     package internal(set) var parts = 0
+    /// The parts of the answer without the requested form. See `AnswerReport.unfit`.
+    package internal(set) var unfit: [String] = []
     package internal(set) var outcome = Outcome.cancelled
 
     init(model: String, operation: Operation) {
@@ -47,6 +49,7 @@ package struct AnswerLife: Sendable {
         switch fact {
         case .begun(let time): begun = begun ?? time
         case .promptComputed(let usage): prompt = prompt ?? usage
+        case .unfit(let parts): unfit += parts
         case .generated, .tokens, .stopped: break
         }
     }

@@ -192,7 +192,9 @@ extension AnswerRun: RunningAnswer {
         while await next() != nil {}
         if let failure { throw failure }
         guard let whole = dialect.whole else { throw APIError.cancelled }
-        return WholeAnswer(json: whole, obstacle: obstacle)
+        var report = AnswerReport()
+        (report.unfit, report.usage) = (life.unfit, life.usage?.source ?? .reported)
+        return WholeAnswer(json: whole, obstacle: obstacle, report: report)
     }
 
     /// Cancels the answer, and reads it to its end so that the result is stored.

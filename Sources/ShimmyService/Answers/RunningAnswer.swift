@@ -1,4 +1,5 @@
 package import ShimmyAPI
+package import ShimmyChat
 package import ShimmyJSON
 
 /// An answer that is read while it is made, in the form of its dialect. Only one task may use it.
@@ -20,4 +21,6 @@ package struct WholeAnswer: Sendable {
     package let json: JSON
     /// The reason why the answer is not stored although it should be; nil otherwise.
     package var obstacle: APIError?
+    /// What became known about the answer after its beginning.
+    package var report = AnswerReport()
 }

@@ -67,8 +67,9 @@ package final class RequestInspection: Sendable {
 
     // MARK: Noting
 
-    /// Notes the body as the server received it, after its decompression.
+    /// Notes the body as the server received it, after its decompression and without the data of images and recordings.
     package func note(body: [UInt8]) {
+        let body = InspectedBody.withoutMedia(body)
         state.withLock { state in
             var text = state.texts.body
             state.texts.body = Text()

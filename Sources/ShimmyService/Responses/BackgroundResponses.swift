@@ -90,7 +90,7 @@ package final class BackgroundResponses: Sendable {
     package func resume() async {
         do {
             for response in try await store.takeQueued() {
-                let request = try? response.request.map { json throws(APIError) in try ResponseRequest(json) }
+                let request = try? response.request.map { json throws(APIError) in try ResponseRequest(json, media: .all) }
                 // The size of the prompt is unknown before the response begins.
                 let estimate = WorkEstimate(bytes: 0, output: request?.chat.maximumTokens)
                 let terms = ServiceTerms(
@@ -200,7 +200,7 @@ package final class BackgroundResponses: Sendable {
         guard let stored = try await store.response(job.id, owner: job.storageOwner), stored.status == .queued, let body = stored.request,
             let items = try await store.input(of: job.id, owner: job.storageOwner)
         else { return nil }
-        let request = try ResponseRequest(body)
+        let request = try ResponseRequest(body, media: .all)
         let input = try items.map { try ResponseItem(stored: $0.json) }
         let record = ResponseRecord(
             store: store, unkept: unkept, id: job.id, owner: job.storageOwner, input: input, keepsValues: true, isRequired: true)

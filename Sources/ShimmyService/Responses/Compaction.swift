@@ -73,6 +73,8 @@ extension InferenceService {
                 }
                 guard let fewer else { throw APIError(error, input: "input", isResponse: true) }
                 (rest, attempt) = (fewer, attempt + 1)
+            } catch let failure as UpstreamFailure {
+                throw APIError(failure) { APIError($0, input: "input", isResponse: true) }
             }
         }
     }

@@ -20,6 +20,13 @@ struct ResponseMaker: Sendable {
             } catch let error as GenerationError {
                 rest = try await Self.fewer(rest, request, error, attempt)
                 attempt += 1
+            } catch let failure as UpstreamFailure {
+                // Many upstream servers count no tokens before they get the request.
+                guard let error = failure.contextExceeded(within: generator.contextLength),
+                    let fewer = try await Self.truncated(rest, request, error, attempt)
+                else { throw APIError(failure) { APIError($0, input: "input", isResponse: true) } }
+                rest = fewer
+                attempt += 1
             }
         }
     }
@@ -58,14 +65,19 @@ struct ResponseMaker: Sendable {
     private static func fewer(
         _ items: [ResponseItem], _ request: ResponseRequest, _ error: GenerationError, _ attempt: Int
     ) async throws -> [ResponseItem] {
-        if request.truncates, case .contextExceeded(let prompt, let requested, let context, _) = error {
-            // Reserves room for an answer without a token limit of its own.
-            let excess = prompt + (requested ?? context / 8) - context
-            let fewer = try await InputWork.run(.quick) { _ in
-                ItemTruncation.dropping(items, excess: max(1, excess), of: prompt, attempt: attempt)
-            }
-            if let fewer { return fewer }
-        }
+        if let fewer = try await truncated(items, request, error, attempt) { return fewer }
         throw APIError(error, input: "input", isResponse: true)
+    }
+
+    /// Returns the items without the oldest ones; nil if the request does not allow truncation, or it does not help.
+    private static func truncated(
+        _ items: [ResponseItem], _ request: ResponseRequest, _ error: GenerationError, _ attempt: Int
+    ) async throws -> [ResponseItem]? {
+        guard request.truncates, case .contextExceeded(let prompt, let requested, let context, _) = error else { return nil }
+        // Reserves room for an answer without a token limit of its own.
+        let excess = prompt + (requested ?? context / 8) - context
+        return try await InputWork.run(.quick) { _ in
+            ItemTruncation.dropping(items, excess: max(1, excess), of: prompt, attempt: attempt)
+        }
     }
 }

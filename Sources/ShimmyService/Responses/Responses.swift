@@ -26,7 +26,8 @@ extension InferenceService {
     package func acceptResponse(
         _ reading: PresetRequest<ResponseRequest>, body: JSON, memory: ResponseMemory? = nil, _ caller: Caller
     ) async throws -> AnswerOrder {
-        let caller = try charged(caller, .responses, reading.value.chat)
+        let media = (reading.value.input ?? []).flatMap(\.media)
+        let caller = try charged(caller, .responses, reading.value.chat, media: media)
         let checked = try await caller.charge.during { try await check(reading.value, body: body, memory, caller) }
         return AnswerOrder(
             reading.map { _ in checked.request }, caller.charge, framing: ResponseEvents.framing, failed: { Self.failed(checked.request, $0) }
@@ -50,10 +51,23 @@ extension InferenceService {
         }
         let items = try await ResponseContextFinder(store: store, memory: memory).context(
             previous: request.previousID, conversation: request.conversationID, input: request.input ?? [], owner: caller.storageOwner)
+        try await checkMedia(of: items, for: request)
         if request.isBackground { try background?.checkRoom(for: caller.owner) }
         request = try await request.continuing(items)
         request.input = nil
         return CheckedRequest(request: request, body: body, items: OneConsumer(items), memory: memory)
+    }
+
+    /// Throws a 400 if the conversation contains images or audio that the model does not read. The decoder has checked the request's own items, but
+    /// not those that it refers to.
+    private func checkMedia(of items: ResponseContext, for request: ResponseRequest) async throws {
+        let (earlier, own) = (MediaKinds(items.earlier.map(\.mediaKinds)), MediaKinds(items.input.map(\.mediaKinds)))
+        guard !earlier.union(own).isEmpty, let record = try? await models.find(request.model) else { return }
+        let media = record.upstream?.media ?? []
+        guard media.isSuperset(of: earlier) else {
+            throw APIError.unreadMedia(request.previousID != nil ? "previous_response_id" : "conversation")
+        }
+        guard media.isSuperset(of: own) else { throw APIError.unreadMedia("input") }
     }
 
     /// Returns the events of a response whose model could not be loaded, or whose input proved invalid once the model was loaded.
@@ -69,7 +83,8 @@ extension InferenceService {
         let items = try checked.items.take()
         let isEmpty = items.items.isEmpty && checked.request.instructions?.isEmpty ?? true
         if checked.request.style.isSilent, isEmpty { return try await beginEmpty(checked, lease, caller) }
-        let made = try await maker.start(checked.request, items.items, on: lease.generator, caller.terms(isFlex: checked.request.isFlex))
+        let terms = caller.terms(isFlex: checked.request.isFlex, isWhole: !checked.request.stream)
+        let made = try await maker.start(checked.request, items.items, on: lease.generator, terms)
         let beginning = try await beginning(checked.request, items, caller)
         let id = beginning.events.object.id
         if made.dropped > 0 { caller.logger.droppedItems(made.dropped, of: id) }

@@ -6,6 +6,8 @@ package struct StoredConversation: Sendable, Equatable {
     /// The creation time in unix seconds.
     package let created: Int
     package var metadata: JSON
+    /// The time of the last change in unix seconds; nil if it was not read. Only lists have it.
+    package var updated: Int?
 
     package init(id: String, owner: String, created: Int, metadata: JSON) {
         self.id = id

@@ -1,20 +1,118 @@
 package import ShimmyChat
 import ShimmyCore
+import ShimmyGrammar
 import ShimmyJSON
 
-/// Checks the form of an answer whose schema the upstream does not enforce.
-package enum AnswerCheck {
-    /// Returns whether the content of each choice is JSON, as far as a choice has ended by itself and calls no tools.
-    package static func isJSON(_ events: [AnswerEvent]) -> Bool {
-        var contents: [Int: String] = [:]
+/// Collects the parts of an answer whose form the upstream does not enforce, and hands over each choice at its end.
+package struct AnswerCheck: Sendable {
+    private let form: AnswerForm
+    private var choices: [Int: FinishedChoice] = [:]
+    private var bytes = 0
+
+    package init(_ form: AnswerForm) { self.form = form }
+
+    /// Notes an event. Returns the choice that it ends. Longer answers than `UpstreamLimits.heldBytes` are not checked.
+    package mutating func note(_ event: AnswerEvent) -> FinishedChoice? {
+        guard bytes <= UpstreamLimits.heldBytes else { return nil }
+        switch event {
+        case .delta(_, .reasoning): return nil
+        case .delta(_, .content) where form.schema == nil: return nil
+        case .delta(let choice, let delta):
+            add(delta, to: choice)
+            if bytes > UpstreamLimits.heldBytes { choices = [:] }
+            return nil
+        case .finished(let choice, let reason):
+            var finished = choices.removeValue(forKey: choice) ?? FinishedChoice(number: choice, form: form)
+            finished.reason = reason
+            return finished
+        case .prompt, .idle, .fact, .ended: return nil
+        }
+    }
+
+    private mutating func add(_ delta: AnswerDelta, to number: Int) {
+        bytes = bytes.saturated(adding: delta.size)
+        var choice = choices.removeValue(forKey: number) ?? FinishedChoice(number: number, form: form)
+        switch delta {
+        case .content(let text, _): choice.content += text
+        case .call(_, _, let name): choice.calls.append(FinishedChoice.Call(name: name))
+        case .arguments(let index, let text): if choice.calls.indices.contains(index) { choice.calls[index].arguments += text }
+        case .reasoning: break
+        }
+        choices[number] = choice
+    }
+
+    /// Returns the parts of an answer that do not have the form, as paths in a chat completion. The work is done on the worker pool.
+    package static func faults(in events: [AnswerEvent], _ form: AnswerForm) async throws -> [String] {
+        var check = AnswerCheck(form)
+        var faults: [String] = []
         for event in events {
-            switch event {
-            case .delta(let choice, .content(let text, _)): contents[choice, default: ""] += text
-            case .finished(let choice, .stop):
-                guard let text = contents[choice], (try? JSON.parse(text, limits: WireJSON.limits)) != nil else { return false }
-            default: break
+            if let choice = check.note(event) { faults += try await choice.faults() }
+        }
+        return faults
+    }
+}
+
+/// The calls and the content of a choice that has ended.
+package struct FinishedChoice: Sendable {
+    fileprivate struct Call: Sendable {
+        let name: String
+        var arguments = ""
+    }
+
+    /// The max number of faults of a choice that are listed.
+    private static let mostFaults = 8
+
+    package let number: Int
+    fileprivate let form: AnswerForm
+    fileprivate var content = ""
+    fileprivate var calls: [Call] = []
+    fileprivate var reason = FinishReason.stop
+
+    fileprivate init(number: Int, form: AnswerForm) {
+        self.number = number
+        self.form = form
+    }
+
+    /// Returns the parts that do not have the form. The work is done on the worker pool.
+    package func faults() async throws -> [String] {
+        if calls.isEmpty, form.schema == nil, !form.mustCall { return [] }
+        let bytes = calls.reduce(content.utf8.count) { $0.saturated(adding: $1.arguments.utf8.count) }
+        return try await WorkerPool.input.run(InputWork.lane(bytes: bytes)) { _ in found }
+    }
+
+    private var found: [String] {
+        let message = "choices[\(number)].message"
+        let budget = GrammarBudget()
+        var faults: [String] = []
+        if let tools = form.tools {
+            if calls.isEmpty, form.mustCall, reason != .length { faults.append("\(message).tool_calls") }
+            for (index, call) in calls.enumerated() where faults.count < Self.mostFaults {
+                let path = "\(message).tool_calls[\(index)].function"
+                guard let schema = tools[call.name] else {
+                    faults.append("\(path).name")
+                    continue
+                }
+                // The limit of tokens may have cut the last call.
+                if reason == .length, index == calls.count - 1 { continue }
+                let arguments = try? JSON.parse(call.arguments, limits: WireJSON.limits)
+                let isRight = arguments.map { $0.objectValue != nil && SchemaCheck.accepts($0, by: schema, budget: budget) } ?? false
+                if !isRight { faults.append("\(path).arguments") }
             }
         }
-        return true
+        if let schema = form.schema, calls.isEmpty, reason == .stop {
+            let value = try? JSON.parse(content, limits: WireJSON.limits)
+            if !(value.map { SchemaCheck.accepts($0, by: schema, budget: budget) } ?? false) { faults.append("\(message).content") }
+        }
+        return faults
+    }
+}
+
+extension AnswerDelta {
+    /// The number of bytes of the texts.
+    var size: Int {
+        switch self {
+        case .content(let text, _), .reasoning(let text), .arguments(_, let text): text.utf8.count
+        case .call(_, let id, let name): (id ?? "").utf8.count + name.utf8.count
+        }
     }
 }

@@ -23,6 +23,9 @@ struct AnswerStream: Sendable {
 
     var canceller: Answer.Canceller { Answer.Canceller(onCancel: group.cancel, onNudge: group.nudge) }
 
+    /// The upstream's `system_fingerprint`; nil if it has given none.
+    var fingerprint: String? { lanes.first?.chunks.fingerprint }
+
     /// Waits for the first event of each response, so that all earlier failures are found.
     mutating func begin() async throws {
         for index in lanes.indices {
@@ -33,18 +36,21 @@ struct AnswerStream: Sendable {
         }
     }
 
-    /// Reads the whole answer if it has at most `limit` bytes. Returns its events; nil if it has more. `next` returns the events again.
-    mutating func readAhead(limit: Int) async throws -> [AnswerEvent]? {
-        var (events, bytes): ([AnswerEvent], Int) = ([], 0)
-        while let event = try await next() {
+    /// Reads the whole answer if it has at most `limit` bytes and the parts that `hold` names. Returns its events; nil otherwise. `next` returns the
+    /// events again.
+    mutating func readAhead(_ hold: AnswerForm.Hold, limit: Int) async throws -> [AnswerEvent]? {
+        if hold == .nothing { return nil }
+        var (events, bytes, isHeld): ([AnswerEvent], Int, Bool) = ([], 0, true)
+        while isHeld, let event = try await next() {
             if event == .idle { continue }
-            if case .delta(_, let delta) = event { bytes += delta.size }
             events.append(event)
-            if bytes > limit { break }
+            guard case .delta(_, let delta) = event else { continue }
+            bytes += delta.size
+            isHeld = bytes <= limit && (hold == .everything || delta.isOfCall)
         }
         queue = events + queue[position...]
         position = 0
-        return bytes > limit ? nil : events
+        return isHeld ? events : nil
     }
 
     /// Returns the next event; nil after `ended`. Throws `UpstreamFailure` or `CancellationError`.
@@ -96,6 +102,14 @@ struct AnswerStream: Sendable {
         }
     }
 
+    /// The counts that the upstream did not report.
+    var missingCounts: UsageEstimate.Missing {
+        let counts = lanes.map(\.chunks.usage)
+        let prompts = sharesPrompt ? counts.prefix(1) : counts[...]
+        return UsageEstimate.Missing(
+            prompt: prompts.contains { $0?.promptTokens ?? 0 == 0 }, answer: counts.contains { $0?.completionTokens ?? 0 == 0 })
+    }
+
     private var usage: Usage {
         var sum = Usage(promptTokens: 0, cachedPromptTokens: 0, completionTokens: 0)
         for (index, usage) in lanes.map(\.chunks.usage).enumerated() {
@@ -114,11 +128,10 @@ struct AnswerStream: Sendable {
 }
 
 extension AnswerDelta {
-    /// The number of bytes of the texts.
-    fileprivate var size: Int {
+    fileprivate var isOfCall: Bool {
         switch self {
-        case .content(let text, _), .reasoning(let text), .arguments(_, let text): text.utf8.count
-        case .call(_, let id, let name): (id ?? "").utf8.count + name.utf8.count
+        case .call, .arguments: true
+        case .content, .reasoning: false
         }
     }
 }

@@ -6,17 +6,24 @@ package import ShimmyJSON
 package struct ChatChunks: AnswerChunks {
     package private(set) var isDone = false
     package private(set) var usage: Usage?
+    package private(set) var fingerprint: String?
     private let upstream: String
     private let key: String?
+    private let isEmpty: Bool
     private var choices: [ChoiceReader]
 
     /// - firstChoice: the number of the response's first choice in the answer.
     /// - splitsReasoning: whether the upstream may leave the reasoning in the content.
     /// - stops: the stop strings that are looked for here.
+    /// - isEmpty: whether the texts are left out, as if the limit of tokens were 0.
     /// - key: the key that must not be in a message.
-    package init(upstream: String, choices: Int, firstChoice: Int = 0, splitsReasoning: Bool = false, stops: [String] = [], key: String? = nil) {
+    package init(
+        upstream: String, choices: Int, firstChoice: Int = 0, splitsReasoning: Bool = false, stops: [String] = [], isEmpty: Bool = false,
+        key: String? = nil
+    ) {
         self.upstream = upstream
         self.key = key
+        self.isEmpty = isEmpty
         self.choices = (0..<max(0, choices)).map {
             ChoiceReader(choice: firstChoice + $0, splitsReasoning: splitsReasoning, stops: stops)
         }
@@ -26,7 +33,12 @@ package struct ChatChunks: AnswerChunks {
         guard let object = json.objectValue else { throw unreadable("an event is not an object") }
         if let error = object["error"], !error.isNull { throw UpstreamFailure(upstream, inStream: json, key: key) }
         if object["object"]?.stringValue == "error" { throw UpstreamFailure(upstream, inStream: json, key: key) }
-        if let usage = object["usage"], usage.objectValue != nil { self.usage = Usage(openAI: usage) }
+        if let usage = object["usage"], usage.objectValue != nil {
+            var counts = Usage(openAI: usage)
+            if isEmpty { (counts.completionTokens, counts.reasoningTokens) = (0, 0) }
+            self.usage = counts
+        }
+        if fingerprint == nil { fingerprint = UpstreamFingerprint.read(object["system_fingerprint"]) }
         var events: [AnswerEvent] = []
         for element in object["choices"]?.arrayValue ?? [] { try read(element, &events) }
         return events
@@ -36,7 +48,7 @@ package struct ChatChunks: AnswerChunks {
         let index = json["index"]?.intValue ?? 0
         guard choices.indices.contains(index) else { throw unreadable("it sent a choice that was not requested") }
         do throws(ChoiceReader.Fault) {
-            try Self.read(json, &choices[index], &events)
+            if !isEmpty { try Self.read(json, &choices[index], &events) }
         } catch {
             throw unreadable(error.message)
         }
@@ -46,7 +58,8 @@ package struct ChatChunks: AnswerChunks {
             throw UpstreamFailure(upstream, .interrupted, "it ended the answer early (\(word))")
         }
         do throws(ChoiceReader.Fault) {
-            try choices[index].finish(reason, by: (json["stop_reason"] ?? json["stopping_word"])?.stringValue, &events)
+            let stop = (json["stop_reason"] ?? json["stopping_word"])?.stringValue
+            try choices[index].finish(isEmpty ? .length : reason, by: isEmpty ? nil : stop, &events)
         } catch {
             throw unreadable(error.message)
         }

@@ -25,7 +25,8 @@ package struct VectorReader: Sendable {
             throw UpstreamFailure(
                 upstream, .unsupported(field: "dimensions"), "its vectors have \(dimensions) dimensions, and it does not change their number")
         }
-        return EmbeddingResult(vectors: vectors, promptTokens: WireJSON.count(json["usage"]?["prompt_tokens"]))
+        let usage = json["usage"]
+        return EmbeddingResult(vectors: vectors, promptTokens: WireJSON.count(usage?["prompt_tokens"] ?? usage?["total_tokens"]))
     }
 
     private func vector(_ json: JSON?) throws(UpstreamFailure) -> [Float] {

@@ -11,18 +11,20 @@ package struct MessageCall {
 
     private let request: ChatRequest
     private let settings: UpstreamSettings
+    private let kind: UpstreamKind
+    private let fields: UpstreamFields
     private var writer: SamplingFields
     private var report = AnswerReport()
-    private var checksAnswer = false
+    private var form = AnswerForm()
     private var system: [JSON] = []
     private var messages: [(role: String, blocks: [JSON])] = []
 
     /// Returns the call. Throws `UpstreamFailure` if the upstream cannot do what the request needs.
     package static func make(
-        _ request: ChatRequest, model: String, maximumTokens: Int?, settings: UpstreamSettings, user: String?
+        _ request: ChatRequest, model: String, maximumTokens: Int?, kind: UpstreamKind = .anthropic, settings: UpstreamSettings, user: String?
     ) throws(UpstreamFailure) -> UpstreamCall {
-        if let field = obstacle(request) { throw .unsupported(settings.name, field: field, .anthropic) }
-        var call = MessageCall(request, model: model, settings)
+        if let field = obstacle(request) { throw .unsupported(settings.name, field: field, kind) }
+        var call = MessageCall(request, model: model, kind, settings)
         call.writeForm()
         try call.writeMessages()
         call.writeTools()
@@ -30,14 +32,18 @@ package struct MessageCall {
         return call.finish()
     }
 
-    private init(_ request: ChatRequest, model: String, _ settings: UpstreamSettings) {
+    private init(_ request: ChatRequest, model: String, _ kind: UpstreamKind, _ settings: UpstreamSettings) {
         self.request = request
         self.settings = settings
-        writer = SamplingFields(["model": .string(model), "stream": true], .anthropic)
+        self.kind = kind
+        fields = UpstreamFields.of(kind, .messages)
+        writer = SamplingFields(["model": .string(model), "stream": true], kind, fields)
+        if !fields.enforcesCalls { form = AnswerForm(callsOf: request.conversation) }
     }
 
     private static func obstacle(_ request: ChatRequest) -> String? {
         let conversation = request.conversation
+        if conversation.mediaKinds.contains(.audio) { return "input_audio" }
         if !request.preceding.isEmpty { return "context" }
         if request.grammar != nil { return request.grammarField }
         if conversation.continuation == .nothing { return "add_generation_prompt" }
@@ -51,7 +57,7 @@ package struct MessageCall {
         for message in try ChatCall.messages(request.conversation, settings.name, &report) {
             switch message.role {
             case .system, .developer: system += texts(message)
-            case .user: add("user", texts(message))
+            case .user: add("user", blocks(message))
             case .assistant: add("assistant", texts(message) + calls(message))
             case .tool, .function:
                 let result: JSON = [
@@ -68,6 +74,21 @@ package struct MessageCall {
     private mutating func add(_ role: String, _ blocks: [JSON]) {
         if blocks.isEmpty { return }
         if messages.last?.role == role { messages[messages.count - 1].blocks += blocks } else { messages.append((role, blocks)) }
+    }
+
+    private func blocks(_ message: ChatMessage) -> [JSON] {
+        (message.content ?? []).compactMap { part in
+            switch part {
+            case .text(let text): return text.isEmpty ? nil : ["type": "text", "text": .string(text)]
+            case .media(let media):
+                if let (type, base64) = media.imageData {
+                    let source: JSON = ["type": "base64", "media_type": .string(type), "data": .string(String(base64))]
+                    return ["type": "image", "source": source]
+                }
+                guard case .image(let url, _) = media.source else { return nil }
+                return ["type": "image", "source": ["type": "url", "url": .string(url)]]
+            }
+        }
     }
 
     private func texts(_ message: ChatMessage) -> [JSON] {
@@ -100,7 +121,7 @@ package struct MessageCall {
         let tools = conversation.tools.filter { tool in choice.names?.contains(tool.name) ?? true }
         guard !tools.isEmpty else { return }
         writer.set("tools", .array(tools.map(Self.tool)))
-        for tool in tools where tool.inputGrammar != nil { report.unenforced.append("\(tool.name)#") }
+        for tool in tools where tool.inputGrammar != nil || tool.isStrict && !fields.enforcesTools { report.unenforced.append("\(tool.name)#") }
         var object: JSONObject =
             switch choice.mode {
             case .none: ["type": "none"]
@@ -122,14 +143,14 @@ package struct MessageCall {
     /// Passes on a strict schema. Another schema may use what the API refuses, so the model is asked to follow it.
     private mutating func writeForm() {
         guard let schema = request.conversation.responseSchema else { return }
-        if request.conversation.isResponseStrict {
+        if fields.schema == .outputConfig, request.conversation.isResponseStrict || kind == .shimmy {
             writer.set("output_config", ["format": ["type": "json_schema", "schema": schema]])
             return
         }
         let text = "Answer with a JSON value that matches the following JSON Schema, without any other text.\n\(schema.text)"
         system.append(["type": "text", "text": .string(text)])
         report.unenforced.append("#")
-        checksAnswer = true
+        form.schema = schema
     }
 
     // MARK: Parameters
@@ -185,9 +206,8 @@ package struct MessageCall {
         report.withoutEffect += writer.withoutEffect
         var call = UpstreamCall(path: "/v1/messages", bodies: Array(repeating: writer.json, count: max(1, request.choices)), choicesPerBody: 1)
         call.ownStops = request.stops.filter { $0.allSatisfy(\.isWhitespace) }
-        if !call.ownStops.isEmpty { report.withoutEffect.append("usage") }
         call.report = report
-        call.checksAnswer = checksAnswer
+        call.form = form
         call.apply(settings)
         return call
     }

@@ -10,16 +10,26 @@ extension UpstreamEndpoint {
         _ request: ChatRequest, model: String, terms: ServiceTerms, context: UpstreamContext
     ) async throws -> sending Answer {
         let maximum = [request.maximumTokens, terms.maximumTokens].compactMap { $0 }.min()
-        let (kind, settings) = (self.kind, self.settings)
+        let (kind, dialect, settings, namesStop) = (self.kind, self.dialect, self.settings, terms.namesStop)
         var call = try await WorkerPool.input.run(InputWork.lane(bytes: request.conversation.bytes)) { _ -> UpstreamCall in
-            if kind == .anthropic {
-                return try MessageCall.make(request, model: model, maximumTokens: maximum, settings: settings, user: context.user)
+            switch dialect {
+            case .chat:
+                try ChatCall.make(
+                    request, model: model, maximumTokens: maximum, kind: kind, settings: settings, user: context.user, namesStop: namesStop)
+            case .responses:
+                try ResponseCall.make(request, model: model, maximumTokens: maximum, kind: kind, settings: settings, user: context.user)
+            case .messages:
+                try MessageCall.make(request, model: model, maximumTokens: maximum, kind: kind, settings: settings, user: context.user)
             }
-            return try ChatCall.make(request, model: model, maximumTokens: maximum, kind: kind, settings: settings, user: context.user)
         }
         call.report.limitedTokens = terms.excess(of: request.maximumTokens)
-        let stream = try await open(call, context, isText: false, sharesPrompt: true)
-        return UpstreamAnswer.make(stream, report: call.report)
+        let opened: OpenedAnswer
+        do {
+            opened = try await open(call, context, dialect, sharesPrompt: true, hold: call.form.hold(isWhole: terms.isWhole))
+        } catch let failure as UpstreamFailure where request.conversation.responseSchema != nil && failure.refusesSchemas {
+            throw unsupported("response_format")
+        }
+        return UpstreamAnswer.make(opened, report: call.report, estimate(request, model: model, context))
     }
 
     /// Requests continuations of texts, as `generate` requests an answer. The choices of the first prompt come first.
@@ -31,26 +41,30 @@ extension UpstreamEndpoint {
             try TextCall.make(request, model: model, maximumTokens: terms.maximumTokens, kind: kind, settings: settings, user: context.user)
         }
         call.report.limitedTokens = terms.excess(of: request.maximumTokens)
-        let stream = try await open(call, context, isText: true, sharesPrompt: request.prompts.count == 1)
-        return UpstreamAnswer.make(stream, report: call.report)
+        let opened = try await open(call, context, nil, sharesPrompt: request.prompts.count == 1, hold: .nothing)
+        return UpstreamAnswer.make(opened, report: call.report, estimate(request, model: model, context))
     }
 
-    /// Sends the requests and waits for the first events. If nothing enforces the form of the answer, it is checked before any of it is passed on,
-    /// and requested again once if it is wrong.
-    private func open(_ call: UpstreamCall, _ context: UpstreamContext, isText: Bool, sharesPrompt: Bool) async throws -> AnswerStream {
+    /// Sends the requests and waits for the first events. If nothing enforces the form of the answer, the answer is checked before any of it is
+    /// passed on, as far as `hold` says, and requested again once if it is wrong.
+    /// - dialect: the dialect of the answer; nil for a text completion.
+    private func open(
+        _ call: UpstreamCall, _ context: UpstreamContext, _ dialect: UpstreamDialect?, sharesPrompt: Bool, hold: AnswerForm.Hold
+    ) async throws -> OpenedAnswer {
         var requests: [HTTPClientRequest] = []
         for body in call.bodies {
             requests.append(try request(call.path, try await WireJSON.serialized(.object(body)), context: context))
         }
         for attempt in 1... {
             let group = try start(requests, answerTimes)
-            var stream = AnswerStream(group, lanes(call, isText: isText), sharesPrompt: sharesPrompt)
+            var stream = AnswerStream(group, lanes(call, dialect), sharesPrompt: sharesPrompt)
             do {
                 try await stream.begin()
-                guard call.checksAnswer, let events = try await stream.readAhead(limit: UpstreamLimits.heldBytes) else { return stream }
-                if attempt >= UpstreamLimits.attempts { return stream }
-                let isRight = try await WorkerPool.input.run { _ in AnswerCheck.isJSON(events) }
-                if isRight { return stream }
+                guard let events = try await stream.readAhead(hold, limit: UpstreamLimits.heldBytes) else {
+                    return OpenedAnswer(stream: stream, check: call.form.isChecked ? AnswerCheck(call.form) : nil)
+                }
+                let faults = try await AnswerCheck.faults(in: events, call.form)
+                if faults.isEmpty || attempt >= UpstreamLimits.attempts { return OpenedAnswer(stream: stream, faults: faults) }
             } catch {
                 group.cancel()
                 throw error
@@ -60,19 +74,31 @@ extension UpstreamEndpoint {
         throw failure(.unreadable, "its answer does not have the requested form")
     }
 
-    private func lanes(_ call: UpstreamCall, isText: Bool) -> [AnswerLane] {
-        let splits = !isText && !UpstreamFields.of(kind).separatesReasoning
+    private func lanes(_ call: UpstreamCall, _ dialect: UpstreamDialect?) -> [AnswerLane] {
+        let splits = !UpstreamFields.of(kind).separatesReasoning
         return call.bodies.indices.map { index in
             let first = index * call.choicesPerBody
             let chunks: any AnswerChunks =
-                if kind == .anthropic {
-                    MessageChunks(upstream: settings.name, choice: first, stops: call.ownStops, key: settings.key)
-                } else {
+                switch dialect {
+                case .messages: MessageChunks(upstream: settings.name, choice: first, stops: call.ownStops, key: settings.key)
+                case .responses:
+                    ResponseChunks(upstream: settings.name, choice: first, splitsReasoning: splits, stops: call.ownStops, key: settings.key)
+                case .chat, nil:
                     ChatChunks(
-                        upstream: settings.name, choices: call.choicesPerBody, firstChoice: first, splitsReasoning: splits, stops: call.ownStops,
-                        key: settings.key)
+                        upstream: settings.name, choices: call.choicesPerBody, firstChoice: first, splitsReasoning: splits && dialect != nil,
+                        stops: call.ownStops, isEmpty: call.isEmpty, key: settings.key)
                 }
             return AnswerLane(chunks, choices: first..<first + call.choicesPerBody, isCut: !call.ownStops.isEmpty, settings: settings)
+        }
+    }
+}
+
+extension UpstreamFailure {
+    /// Whether the upstream knows no `response_format` with a schema. llama-cpp-python answers with the status 500.
+    fileprivate var refusesSchemas: Bool {
+        switch reason {
+        case .failed, .refused: message.contains("Input should be") && message.contains("'json_object'")
+        default: false
         }
     }
 }

@@ -2,6 +2,12 @@ import ShimmyChat
 import ShimmyCore
 import ShimmyJSON
 
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
 extension UpstreamEndpoint {
     /// Asks for the models that the upstream offers, with what it says about them.
     package func models() async throws -> [UpstreamModel] {
@@ -21,6 +27,7 @@ extension UpstreamEndpoint {
 
     /// Throws if the upstream cannot serve requests. The message names the path of the health check.
     package func check() async throws {
+        if let obstacle = settings.obstacle(kind) { throw failure(.unsupported(field: "dialect"), obstacle) }
         let path = settings.healthPath ?? defaultHealthPath
         do {
             _ = try await bytes(path, within: settings.checkSeconds)
@@ -56,6 +63,7 @@ extension UpstreamEndpoint {
     private func model(_ id: String, _ json: JSON) -> UpstreamModel {
         var model = UpstreamModel(id: id)
         model.tokenizes = tokenizes
+        model.created = Self.time(json["created"] ?? json["created_at"])
         let own = json["shimmy"]
         let length = [
             json["max_model_len"], own?["context_length"], json["context_length"], json["context_window"], json["max_context_length"],
@@ -66,21 +74,41 @@ extension UpstreamEndpoint {
         if let capabilities, kind == .shimmy {
             let roles = capabilities.compactMap(ModelRole.init(rawValue:))
             if !roles.isEmpty { model.roles = roles }
+            // Of a model of its own upstreams, a Shimmy knows only what these say.
+            let isCertain = model.roles.contains(.chat) && own?["upstreams"]?.arrayValue?.isEmpty ?? true
+            model.takesImages = capabilities.contains("vision") ? true : isCertain ? false : nil
+            model.takesAudio = capabilities.contains("audio") ? true : isCertain ? false : nil
         }
         // OpenAI's list says nothing about a model but its name.
         if kind == .openai, id.lowercased().contains("embed") { model.roles = [.embeddings] }
-        if kind == .anthropic { (model.takesTools, model.takesImages) = (true, true) }
+        if kind == .anthropic { (model.takesTools, model.takesImages, model.takesAudio) = (true, true, false) }
         return model
     }
 
     private static func length(_ json: JSON?) -> Int? { json?.intValue.flatMap { (1...1 << 30).contains($0) ? $0 : nil } }
+
+    /// Returns the Unix time of a number of seconds or of a date; nil for another value.
+    private static func time(_ json: JSON?) -> Int? {
+        let date = json?.stringValue.flatMap { try? Date(String($0.prefix(64)), strategy: .iso8601) }
+        let seconds = json?.intValue ?? date.flatMap { Int(exactly: $0.timeIntervalSince1970.rounded(.down)) }
+        return seconds.flatMap { (1...latestTime).contains($0) ? $0 : nil }
+    }
+
+    /// The end of the year 9999.
+    private static let latestTime = 253_402_300_799
 
     /// Adds the facts of llama-server's only model.
     private func describe(_ model: inout UpstreamModel) async throws {
         guard let json = try await optional({ () async throws -> JSON in try await self.json("/props") }) else { return }
         model.contextLength = Self.length(json["default_generation_settings"]?["n_ctx"]) ?? model.contextLength
         if let images = json["modalities"]?["vision"]?.boolValue { model.takesImages = images }
+        if let audio = json["modalities"]?["audio"]?.boolValue { model.takesAudio = audio }
         if let tools = json["chat_template_caps"]?["supports_tools"]?.boolValue { model.takesTools = tools }
+        // A template without any of these words shows no setting of the reasoning.
+        if let template = json["chat_template"]?.stringValue, !template.isEmpty {
+            let words = ["think", "reason"]
+            if !words.contains(where: { ByteSearch($0).isFound(in: template) }) { model.reasons = false }
+        }
     }
 
     // MARK: Ollama
@@ -108,6 +136,7 @@ extension UpstreamEndpoint {
         model.takesTools = capabilities.contains("tools")
         model.reasons = capabilities.contains("thinking")
         model.takesImages = capabilities.contains("vision")
+        model.takesAudio = capabilities.contains("audio")
     }
 
     /// Returns nil if the upstream refuses a request that is not needed.

@@ -4,12 +4,7 @@ import ShimmyJSON
 
 extension UpstreamEndpoint {
     /// Whether the upstream tokenizes texts.
-    var tokenizes: Bool {
-        switch kind {
-        case .vllm, .sglang, .llamaServer, .shimmy: true
-        case .ollama, .openai, .anthropic: false
-        }
-    }
+    var tokenizes: Bool { kind.tokenizes }
 
     package func tokenize(
         _ text: String, model: String, addSpecial: Bool, parseSpecial: Bool, context: UpstreamContext = UpstreamContext()
@@ -62,6 +57,8 @@ extension UpstreamEndpoint {
     package func prepare(
         _ conversation: Conversation, model: String, context: UpstreamContext = UpstreamContext()
     ) async throws -> PreparedPrompt {
+        // Renderers show texts alone, and images would be sent twice for a number.
+        if !conversation.mediaKinds.isEmpty { throw unsupported("messages") }
         var report = AnswerReport()
         var body = try body(of: conversation, model: model, &report)
         switch kind {

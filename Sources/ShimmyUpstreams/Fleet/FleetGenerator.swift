@@ -5,6 +5,8 @@ struct FleetGenerator: TextGenerator {
     let fleet: UpstreamFleet
     let offer: String
     let contextLength: Int
+    /// Whether the model does not reason.
+    let lacksReasoning: Bool
 
     func prepare(_ conversation: Conversation) async throws -> PreparedPrompt {
         let context = try UpstreamContext.current(for: offer)
@@ -18,13 +20,32 @@ struct FleetGenerator: TextGenerator {
         let prompt = try await FleetPrompt.of(request.conversation)
         let admitted = try terms.admitting(promptTokens: prompt.estimatedTokens)
         return try await fleet.answer(offer, prompt) { place in
-            var fitted = request
-            if request.clampsMaximumTokens, let tokens = request.maximumTokens {
-                fitted.maximumTokens = try await fitting(tokens, bytes: request.conversation.bytes, place) {
+            var maximum = request.maximumTokens
+            if request.clampsMaximumTokens, let tokens = maximum {
+                maximum = try await fitting(tokens, bytes: request.conversation.bytes, place) {
                     try await place.peer.prepare(request.conversation, model: place.model, context: context).tokens.count
                 }
             }
-            return try await place.peer.generate(fitted, model: place.model, terms: admitted, context: context)
+            let answer = try await generate(request, maximum, place, admitted, context)
+            return Answer.reporting(answer, withoutEffect: lacksReasoning ? request.conversation.reasoningFields : [])
+        }
+    }
+
+    /// Requests an answer. If the upstream refuses the number of tokens and says its limit, and the request lets its number be reduced, it is sent
+    /// once more with the limit.
+    private func generate(
+        _ request: ChatRequest, _ maximum: Int?, _ place: FleetPlace, _ terms: ServiceTerms, _ context: UpstreamContext
+    ) async throws -> sending Answer {
+        var fitted = request
+        fitted.maximumTokens = maximum
+        do {
+            let answer = try await place.peer.generate(fitted, model: place.model, terms: terms, context: context)
+            return Answer.clamped(answer, to: maximum == request.maximumTokens ? nil : maximum)
+        } catch let failure as UpstreamFailure {
+            guard request.clampsMaximumTokens, let limit = maximum.flatMap(failure.answerLimit) else { throw failure }
+            fitted.maximumTokens = limit
+            let answer = try await place.peer.generate(fitted, model: place.model, terms: terms, context: context)
+            return Answer.clamped(answer, to: limit)
         }
     }
 
@@ -44,7 +65,8 @@ struct FleetGenerator: TextGenerator {
                     }
                 }
             }
-            return try await place.peer.complete(fitted, model: place.model, terms: admitted, context: context)
+            let answer = try await place.peer.complete(fitted, model: place.model, terms: admitted, context: context)
+            return Answer.clamped(answer, to: fitted.maximumTokens == request.maximumTokens ? nil : fitted.maximumTokens)
         }
     }
 

@@ -1,3 +1,4 @@
+import ShimmyChat
 import ShimmyRouting
 
 /// An upstream as the fleet knows it.
@@ -17,6 +18,8 @@ struct FleetMember {
         case healthy
         /// The last check failed for this reason.
         case unhealthy(String)
+        /// The last check failed for this reason, but requests may succeed: it is the first failed check, or the upstream can be reached.
+        case suspect(String)
     }
 
     var settings: UpstreamSettings
@@ -41,10 +44,21 @@ struct FleetMember {
         self.replica = replica
     }
 
+    /// Returns the health after a failed check. Without models, no request would come.
+    func health(after error: any Error) -> Health {
+        guard let failure = error as? UpstreamFailure else { return .unhealthy("\(error)") }
+        switch (health, failure.reason) {
+        case (.unknown, _), (.unhealthy, _), (_, .unsupported): return .unhealthy(failure.message)
+        case (.suspect, .unreachable): return .unhealthy(failure.message)
+        case (.healthy, _), (.suspect, _): return .suspect(failure.message)
+        }
+    }
+
     var routedHealth: ReplicaHealth {
         switch health {
         case .unknown: .unhealthy("it has not answered yet")
         case .unhealthy(let reason): .unhealthy(reason)
+        case .suspect(let reason): .suspect(reason)
         case .healthy: .healthy
         }
     }

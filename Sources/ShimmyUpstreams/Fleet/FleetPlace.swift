@@ -38,10 +38,27 @@ final class FleetPlace: Sendable {
 }
 
 extension Answer {
+    /// Returns an answer that reports its reduced max number of tokens; nil for a number that was not reduced.
+    static func clamped(_ answer: sending Answer, to tokens: Int?) -> sending Answer {
+        guard let tokens else { return answer }
+        var report = answer.report
+        report.clampedTokens = tokens
+        return Answer(canceller: answer.canceller, report: report) { try await answer.nextEvent() }
+    }
+
+    /// Returns an answer that reports fields without effect on the model.
+    static func reporting(_ answer: sending Answer, withoutEffect fields: [String]) -> sending Answer {
+        if fields.isEmpty { return answer }
+        var report = answer.report
+        report.withoutEffect += fields.filter { !report.withoutEffect.contains($0) }
+        return Answer(canceller: answer.canceller, report: report) { try await answer.nextEvent() }
+    }
+
     /// Returns an answer that keeps its place at the upstream until its end, and that names the upstream.
     static func keeping(_ answer: sending Answer, _ place: FleetPlace) -> sending Answer {
         var report = answer.report
         report.upstream = place.upstream
+        report.fingerprint = report.fingerprint ?? UpstreamFingerprint.of(place.upstream, model: place.model)
         return Answer(canceller: answer.canceller, report: report) {
             do {
                 guard let event = try await answer.nextEvent() else {

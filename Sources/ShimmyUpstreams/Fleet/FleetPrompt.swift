@@ -9,6 +9,8 @@ struct FleetPrompt: Sendable {
 
     /// The bytes of the tools, if there are any, and of each message.
     private(set) var parts: [[UInt8]] = []
+    /// The estimated tokens of images and audio, of which the parts contain only hashes.
+    private var mediaTokens = 0
 
     /// Makes the prompt of a request without a prefix that others share.
     init() {}
@@ -22,7 +24,14 @@ struct FleetPrompt: Sendable {
         if !conversation.tools.isEmpty { parts.append(Array(conversation.tools.map(\.json.text).joined(separator: "\n").utf8)) }
         for message in conversation.messages {
             let calls = message.toolCalls.map(\.text) ?? ""
-            parts.append(Array(([message.role.rawValue, calls] + message.texts).joined(separator: "\n").utf8))
+            let contents = (message.content ?? []).map { part in
+                switch part {
+                case .text(let text): text
+                case .media(let media): "\(media.fingerprint)"
+                }
+            }
+            parts.append(Array(([message.role.rawValue, calls] + contents).joined(separator: "\n").utf8))
+            for media in message.media { mediaTokens = mediaTokens.saturated(adding: media.estimatedTokens) }
         }
     }
 
@@ -30,7 +39,9 @@ struct FleetPrompt: Sendable {
     init(texts: [String]) { parts = texts.map { Array($0.utf8) } }
 
     /// The estimated number of tokens, with which a request is admitted. The upstream reports the exact number at the end.
-    var estimatedTokens: Int { max(1, parts.reduce(0) { $0.saturated(adding: $1.count) } / Self.bytesPerToken) }
+    var estimatedTokens: Int {
+        max(1, (parts.reduce(0) { $0.saturated(adding: $1.count) } / Self.bytesPerToken).saturated(adding: mediaTokens))
+    }
 
     /// The texts of all prompts. The first one determines the prefix.
     init(_ prompts: [TextRequest.Prompt]) {

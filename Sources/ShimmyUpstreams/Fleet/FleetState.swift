@@ -89,16 +89,17 @@ struct FleetState {
     /// Notes the result of a check, unless the settings have changed since its start. Returns whether the catalog changed.
     /// - version: the version of the settings that the check used.
     /// - models: all models of the upstream; nil if they were not listed again.
+    /// - time: the current Unix time.
     mutating func note(
         _ health: FleetMember.Health, of name: String, version: Int, _ peer: (any UpstreamPeer)?, models: [UpstreamModel]?,
-        at now: ContinuousClock.Instant
+        time: Int, at now: ContinuousClock.Instant
     ) -> Bool {
         guard let old = members[name], old.version == version else { return false }
         if let peer { members[name]!.peer = peer }
         members[name]!.health = health
         members[name]!.checked = now
         if let models {
-            members[name]!.models = models
+            members[name]!.models = Self.dated(models, after: old.models, time: time)
             members[name]!.listed = now
         }
         // A server that was away has lost its cache.
@@ -106,6 +107,16 @@ struct FleetState {
         router.setHealth(members[name]!.routedHealth, of: old.replica, at: now)
         guard members[name]!.models != old.models else { return false }
         return updateCatalog(at: now)
+    }
+
+    /// Returns the models with their times. A known model keeps its time, because some servers give the time of the list instead.
+    private static func dated(_ models: [UpstreamModel], after known: [UpstreamModel], time: Int) -> [UpstreamModel] {
+        let times = Dictionary(known.map { ($0.id, $0.created) }, uniquingKeysWith: { first, _ in first })
+        return models.map { model in
+            var model = model
+            model.created = times[model.id] ?? model.created ?? time
+            return model
+        }
     }
 
     /// Makes the catalog of the current models, and the pools of its replicas. Returns whether it changed.
@@ -169,7 +180,10 @@ struct FleetState {
         case .abandoned: break
         // A request that the upstream cannot serve was not sent.
         case .failed(let failure) where failure.isUnsupported: break
-        case .failed(let failure) where !failure.canFailOver: result = .succeeded
+        case .failed(let failure) where !failure.canFailOver:
+            result = .succeeded
+            // The list of its models is out of date.
+            if failure.isAbsent { members[taken.upstream]?.listed = nil }
         case .failed(let failure):
             members[taken.upstream]?.counts.failures += 1
             var pause: Duration?
@@ -221,7 +235,7 @@ struct FleetState {
     func obstacle(_ name: String, at now: ContinuousClock.Instant) -> (reason: String?, seconds: Int?) {
         guard let member = members[name], let replica = router.replica(member.replica) else { return ("it was removed", nil) }
         switch member.health {
-        case .unhealthy(let reason): return (reason, nil)
+        case .unhealthy(let reason), .suspect(let reason): return (reason, nil)
         case .unknown: return ("it has not answered yet", nil)
         case .healthy: break
         }

@@ -15,8 +15,14 @@ package struct UpstreamOffer: Sendable, Equatable {
     package let role: ModelRole
     /// The max length of prompt and answer that all replicas accept, in tokens; nil if none of them says.
     package let contextLength: Int?
-    /// What all replicas say that the model can do: `tools`, `thinking`, `vision`.
+    /// What all replicas say that the model can do: `tools`, `thinking`, `vision`, `audio`.
     package let abilities: [String]
+    /// The kinds of media that the model may read: all of which no replica says that it does not.
+    package let media: MediaKinds
+    /// The Unix time at which the model was made, or was first seen; 0 if unknown.
+    package let created: Int
+    /// Whether all replicas say that the model does not reason.
+    package let lacksReasoning: Bool
     /// Whether the model also has an id without the name of an upstream.
     package var hasShortID = false
 
@@ -25,8 +31,14 @@ package struct UpstreamOffer: Sendable, Equatable {
         replicas = members.map { Replica(upstream: $0.upstream, model: $0.model.id) }
         role = UpstreamCatalog.role(of: members[0].model)
         contextLength = members.compactMap { $0.model.contextLength }.min()
-        let all: [(String, KeyPath<UpstreamModel, Bool?>)] = [("tools", \.takesTools), ("thinking", \.reasons), ("vision", \.takesImages)]
+        created = members.compactMap { $0.model.created }.min() ?? 0
+        lacksReasoning = members.allSatisfy { $0.model.reasons == false }
+        let all: [(String, KeyPath<UpstreamModel, Bool?>)] = [
+            ("tools", \.takesTools), ("thinking", \.reasons), ("vision", \.takesImages), ("audio", \.takesAudio),
+        ]
         abilities = all.filter { ability in members.allSatisfy { $0.model[keyPath: ability.1] == true } }.map { $0.0 }
+        let kinds: [(MediaKinds, KeyPath<UpstreamModel, Bool?>)] = [(.image, \.takesImages), (.audio, \.takesAudio)]
+        media = MediaKinds(kinds.filter { kind in !members.contains { $0.model[keyPath: kind.1] == false } }.map { $0.0 })
     }
 }
 

@@ -10,13 +10,18 @@ extension UpstreamFleet {
         guard let offer = catalog.offer(id) else { return nil }
         let context = offer.contextLength ?? Self.unknownContext
         var backend = Backend(
-            contextLength: context, fingerprint: "fp_upstream",
-            generator: offer.role == .chat ? FleetGenerator(fleet: self, offer: id, contextLength: context) : nil,
+            contextLength: context, fingerprint: UpstreamFingerprint.of("", model: offer.id),
+            generator: offer.role == .chat ? generator(offer, context) : nil,
             embedder: offer.role == .embeddings ? FleetEmbedder(fleet: self, offer: id) : nil,
             reranker: offer.role == .rerank ? FleetReranker(fleet: self, offer: id) : nil,
             tokenizer: FleetTokenizer(fleet: self, offer: id), engine: FleetInspection(fleet: self, offer: id)
         ) {}
         backend.isContextUnknown = offer.contextLength == nil
+        backend.forwarder = FleetForwarder(fleet: self, offer: id)
         return backend
+    }
+
+    private func generator(_ offer: UpstreamOffer, _ context: Int) -> FleetGenerator {
+        FleetGenerator(fleet: self, offer: offer.id, contextLength: context, lacksReasoning: offer.lacksReasoning)
     }
 }

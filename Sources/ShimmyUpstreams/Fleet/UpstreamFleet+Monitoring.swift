@@ -6,6 +6,8 @@ import Synchronization
 extension UpstreamFleet {
     /// How often the models of a healthy upstream are listed again.
     private static let listInterval = Duration.seconds(60)
+    /// The max seconds between the first failed check of a healthy upstream and the next one.
+    private static let recheckSeconds = 1.0
 
     /// Checks an upstream until the task is cancelled or the fleet is gone.
     static func monitor(_ name: String, of fleet: @escaping @Sendable () -> UpstreamFleet?) async {
@@ -34,12 +36,14 @@ extension UpstreamFleet {
         } catch is CancellationError {
             return nil
         } catch {
-            health = .unhealthy((error as? UpstreamFailure)?.message ?? "\(error)")
+            health = member.health(after: error)
         }
         // The settings may have changed meanwhile.
         guard state.withLock({ $0.members[name]?.version }) == member.version else { return nil }
         report(name, from: member.health, to: health)
         note(health, of: name, version: member.version, peer, models: models)
+        // The second check decides whether the first failure meant anything.
+        if case (.healthy, .suspect) = (member.health, health) { return max(0.1, min(settings.healthSeconds, Self.recheckSeconds)) }
         return max(0.1, settings.healthSeconds)
     }
 
@@ -51,6 +55,9 @@ extension UpstreamFleet {
             // The reason can change while it stays unhealthy.
             if case .unhealthy = old { return }
             logger.warning("upstream is unhealthy", metadata: ["upstream": "\(name)", "reason": "\(reason)"])
+        case .suspect(let reason):
+            if case .suspect = old { return }
+            logger.warning("upstream failed a check", metadata: ["upstream": "\(name)", "reason": "\(reason)"])
         case .unknown: break
         }
     }

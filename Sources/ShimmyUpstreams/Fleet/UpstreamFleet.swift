@@ -1,5 +1,6 @@
 package import Logging
 import ShimmyChat
+import ShimmyCore
 import ShimmyRouting
 import Synchronization
 
@@ -92,7 +93,7 @@ package final class UpstreamFleet: Sendable {
     /// Notes the result of a check.
     /// - version: the version of the settings that the check used.
     func note(_ health: FleetMember.Health, of name: String, version: Int, _ peer: (any UpstreamPeer)?, models: [UpstreamModel]?) {
-        let isChanged = state.withLock { $0.note(health, of: name, version: version, peer, models: models, at: .now) }
+        let isChanged = state.withLock { $0.note(health, of: name, version: version, peer, models: models, time: UnixTime.now, at: .now) }
         grantPlaces()
         if isChanged { onChange() }
     }
@@ -136,7 +137,7 @@ package final class UpstreamFleet: Sendable {
         }
     }
 
-    private func need(_ offer: String, _ prompt: FleetPrompt) -> FleetState.Need {
+    func need(_ offer: String, _ prompt: FleetPrompt) -> FleetState.Need {
         FleetState.Need(offer: offer, request: RoutedRequest(chunks: PromptChunks(prompt.parts, model: offer, seed: seed)))
     }
 
@@ -151,7 +152,7 @@ package final class UpstreamFleet: Sendable {
     // MARK: Places
 
     /// Returns a place for a request, after waiting for one if all replicas are at their limits. Throws an `UpstreamFailure` if there is none.
-    private func place(for attempts: FleetAttempts) async throws -> FleetPlace {
+    func place(for attempts: FleetAttempts) async throws -> FleetPlace {
         let need = attempts.need
         try Task.checkCancellation()
         let choice = state.withLock { state -> FleetState.Choice in
@@ -179,7 +180,7 @@ package final class UpstreamFleet: Sendable {
     }
 
     /// Gives free places to the requests that wait.
-    private func grantPlaces() {
+    func grantPlaces() {
         let granted = state.withLock { $0.waiters.isEmpty ? [] : $0.grant(at: .now) }
         for (waiter, taken) in granted { waiter.answer.resume(returning: taken) }
     }

@@ -12,6 +12,8 @@ package protocol UpstreamPeer: Sendable {
     func complete(_ request: TextRequest, model: String, terms: ServiceTerms, context: UpstreamContext) async throws -> sending Answer
     func embed(_ request: EmbeddingRequest, model: String, terms: ServiceTerms, context: UpstreamContext) async throws -> EmbeddingResult
     func rerank(_ request: RerankRequest, model: String, terms: ServiceTerms, context: UpstreamContext) async throws -> RerankResult
+    /// Returns when the head of the answer has arrived.
+    func forward(_ request: MediaRequest, model: String, context: UpstreamContext) async throws -> MediaAnswer
     func tokenize(_ text: String, model: String, addSpecial: Bool, parseSpecial: Bool, context: UpstreamContext) async throws -> [Token]
     func pieces(of tokens: [Token], model: String, context: UpstreamContext) async throws -> [[UInt8]?]
     func prepare(_ conversation: Conversation, model: String, context: UpstreamContext) async throws -> PreparedPrompt

@@ -36,7 +36,7 @@ extension UpstreamStatus {
             switch member.health {
             case .unknown: nil
             case .healthy: true
-            case .unhealthy: false
+            case .unhealthy, .suspect: false
             }
         obstacle = state.obstacle(name, at: now).reason
         breaker = state.breaker(name, at: now)

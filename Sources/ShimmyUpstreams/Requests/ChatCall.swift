@@ -10,14 +10,19 @@ package struct ChatCall {
     private let fields: UpstreamFields
     private var writer: SamplingFields
     private var report = AnswerReport()
-    private var checksAnswer = false
+    private var form = AnswerForm()
+    /// The max number of stop strings that are passed on.
+    private var mostStops: Int
 
     /// Returns the call. Throws `UpstreamFailure` if the upstream cannot do what the request needs.
     /// - maximumTokens: the max number of tokens of each answer; nil for no limit.
+    /// - namesStop: whether the answer must name the stop string that ended it.
     package static func make(
-        _ request: ChatRequest, model: String, maximumTokens: Int?, kind: UpstreamKind, settings: UpstreamSettings, user: String?
+        _ request: ChatRequest, model: String, maximumTokens: Int?, kind: UpstreamKind, settings: UpstreamSettings, user: String?,
+        namesStop: Bool = false
     ) throws(UpstreamFailure) -> UpstreamCall {
         var call = ChatCall(request, model: model, kind: kind, settings)
+        if namesStop, !call.fields.namesStops { call.mostStops = 0 }
         try call.writeConversation()
         call.writeTools()
         try call.writeForm()
@@ -29,11 +34,12 @@ package struct ChatCall {
         self.request = request
         self.settings = settings
         self.kind = kind
-        fields = UpstreamFields.of(kind)
+        fields = UpstreamFields.of(kind, at: settings)
+        mostStops = fields.stops ?? .max
         var body: JSONObject = ["model": .string(model), "stream": true]
         // vLLM then counts in each chunk, so that the counts are known before the end.
         body["stream_options"] = kind == .vllm ? ["include_usage": true, "continuous_usage_stats": true] : ["include_usage": true]
-        writer = SamplingFields(body, kind)
+        writer = SamplingFields(body, kind, fields, isCompletion: true)
     }
 
     // MARK: The conversation
@@ -63,13 +69,15 @@ package struct ChatCall {
         do throws(ToolResultError) {
             return try conversation.messages.withOrderedToolResults(continues: conversation.continuation != .no)
         } catch {
-            throw UpstreamFailure(upstream, .refused(status: 400, param: "messages", code: nil), error.description)
+            throw UpstreamFailure(upstream, .refused(status: 400, param: "messages", code: "invalid_value"), error.description)
         }
     }
 
     private func message(_ message: ChatMessage) -> JSON {
         guard var object = message.json.objectValue else { return message.json }
+        if !message.media.isEmpty { object["content"] = .array((message.content ?? []).map(Self.part)) }
         if message.role == .developer, !fields.takesDeveloper { object["role"] = "system" }
+        if !fields.takesNull, object["content"]?.isNull == true { object["content"] = nil }
         if let reasoning = message.reasoning {
             object["reasoning_content"] = nil
             if let name = fields.reasoningField { object[name] = .string(reasoning) }
@@ -77,10 +85,25 @@ package struct ChatCall {
         return .object(object)
     }
 
+    private static func part(_ part: ContentPart) -> JSON {
+        switch part {
+        case .text(let text): return ["type": "text", "text": .string(text)]
+        case .media(let media):
+            switch media.source {
+            case .image(let url, let detail):
+                var image: JSONObject = ["url": .string(url)]
+                image["detail"] = detail.map(JSON.string)
+                return ["type": "image_url", "image_url": .object(image)]
+            case .audio(let data, let format): return ["type": "input_audio", "input_audio": ["data": .string(data), "format": .string(format)]]
+            }
+        }
+    }
+
     // MARK: Tools
 
     private mutating func writeTools() {
         let conversation = request.conversation
+        if !fields.enforcesCalls { form = AnswerForm(callsOf: conversation) }
         let choice = conversation.toolChoice
         // A choice among some tools is a choice among all tools that the upstream sees.
         let tools = conversation.tools.filter { tool in choice.names?.contains(tool.name) ?? true }
@@ -90,7 +113,8 @@ package struct ChatCall {
         switch choice.mode {
         case .auto: break
         case .none: writer.set(.toolChoice, "none")
-        case .required where choice.isOneCall && tools.count == 1:
+        // llama-server takes a choice that is an object for "auto"; the only tool that it sees is the chosen one.
+        case .required where choice.isOneCall && tools.count == 1 && kind != .llamaServer:
             writer.set(.toolChoice, ["type": "function", "function": ["name": .string(tools[0].name)]])
         case .required: writer.set(.toolChoice, "required")
         }
@@ -98,7 +122,9 @@ package struct ChatCall {
     }
 
     private func tool(_ tool: Tool) -> JSON {
-        guard tool.isStrict, var object = tool.json.objectValue, var function = object["function"]?.objectValue else { return tool.json }
+        // vLLM writes the arguments of a required call as a string if the tool is not strict.
+        let isStrict = tool.isStrict || kind == .vllm && request.conversation.toolChoice.mode == .required
+        guard isStrict, var object = tool.json.objectValue, var function = object["function"]?.objectValue else { return tool.json }
         function["strict"] = true
         object["function"] = .object(function)
         return .object(object)
@@ -114,11 +140,11 @@ package struct ChatCall {
         guard let schema = request.conversation.responseSchema else { return }
         let isStrict = request.conversation.isResponseStrict
         let isEnforced = fields.schema == .responseFormat || isStrict
-        let form: JSON = ["name": "answer", "schema": schema, "strict": .bool(isEnforced)]
-        writer.set("response_format", ["type": "json_schema", "json_schema": form])
+        let described: JSON = ["name": "answer", "schema": schema, "strict": .bool(kind == .shimmy ? isStrict : isEnforced)]
+        writer.set("response_format", ["type": "json_schema", "json_schema": described])
         guard !isEnforced else { return }
         report.unenforced.append("#")
-        checksAnswer = true
+        form.schema = schema
     }
 
     // MARK: Parameters
@@ -130,12 +156,12 @@ package struct ChatCall {
             if fields.name(.logprobs) != nil { writer.set("top_logprobs", .int(logprobs)) }
         }
         if let maximumTokens {
-            let isOpenAIs = kind == .openai && UpstreamHost.of(settings.url) == UpstreamHost.openAI
+            let isOpenAIs = kind == .openai && UpstreamHost.isOpenAIs(settings.url)
             writer.set(isOpenAIs ? "max_completion_tokens" : "max_tokens", .int(maximumTokens))
         }
-        writer.set(.choices, .int(request.choices), if: request.choices > 1 && fields.name(.choices) != nil)
+        writer.set(.choices, .int(request.choices), if: request.choices > 1 && fields.takesChoices(request.sampling))
         writer.set(.prediction, ["type": "content", "content": .string(request.prediction)], if: !request.prediction.isEmpty)
-        let stops = request.stops.prefix(fields.stops ?? .max)
+        let stops = request.stops.prefix(mostStops)
         if !stops.isEmpty { writer.set("stop", .array(stops.map(JSON.string))) }
         if let user { writer.set("user", .string(user)) }
         if let adapters = request.adapters, !adapters.isEmpty { writer.set(.adapters, Self.adapters(adapters)) }
@@ -175,20 +201,20 @@ package struct ChatCall {
 
     private mutating func finish() -> UpstreamCall {
         report.withoutEffect += writer.withoutEffect
-        let isTogether = request.choices <= 1 || fields.name(.choices) != nil
+        let isTogether = request.choices <= 1 || fields.takesChoices(request.sampling)
         let count = isTogether ? 1 : request.choices
         let bodies = (0..<max(1, count)).map { index -> JSONObject in
             var body = writer.json
             // Equal seeds would make equal choices.
-            if index > 0, let seed = request.sampling.seed, let name = fields.name(.seed) { body[name] = .number(JSONNumber(seed &+ Int64(index))) }
+            if index > 0, let seed = request.sampling.seed, let name = fields.name(.seed) {
+                body[name] = SamplingFields.seed(seed &+ Int64(index), kind)
+            }
             return body
         }
         var call = UpstreamCall(path: "/v1/chat/completions", bodies: bodies, choicesPerBody: isTogether ? max(1, request.choices) : 1)
-        call.ownStops = Array(request.stops.dropFirst(fields.stops ?? .max))
-        // An answer that is cut here has no counts.
-        if !call.ownStops.isEmpty { report.withoutEffect.append("usage") }
+        call.ownStops = Array(request.stops.dropFirst(mostStops))
         call.report = report
-        call.checksAnswer = checksAnswer
+        call.form = form
         call.apply(settings)
         return call
     }

@@ -8,11 +8,15 @@ struct SamplingFields {
     private(set) var withoutEffect: [String] = []
     private let fields: UpstreamFields
     private let kind: UpstreamKind
+    /// Whether the request is one for chat completions or text completions.
+    private let isCompletion: Bool
 
-    init(_ json: JSONObject, _ kind: UpstreamKind) {
+    /// - fields: the fields that the upstream honours in such a request.
+    init(_ json: JSONObject, _ kind: UpstreamKind, _ fields: UpstreamFields, isCompletion: Bool = false) {
         self.json = json
         self.kind = kind
-        fields = UpstreamFields.of(kind)
+        self.fields = fields
+        self.isCompletion = isCompletion
     }
 
     /// Sets a field under the upstream's name, or notes that it has no effect.
@@ -28,7 +32,7 @@ struct SamplingFields {
         writeNeutral(sampling.neutral)
         set(.temperature, WireJSON.number(sampling.temperature), if: sampling.temperature != 1)
         set(.topP, WireJSON.number(sampling.topP), if: sampling.topP != 1)
-        if let seed = sampling.seed { set(.seed, .number(JSONNumber(seed))) }
+        if let seed = sampling.seed { set(.seed, Self.seed(seed, kind)) }
         set(.frequencyPenalty, WireJSON.number(sampling.frequencyPenalty), if: sampling.frequencyPenalty != 0)
         set(.presencePenalty, WireJSON.number(sampling.presencePenalty), if: sampling.presencePenalty != 0)
         set(.bias, Self.bias(sampling.bias), if: !sampling.bias.isEmpty)
@@ -65,7 +69,7 @@ struct SamplingFields {
     private mutating func writePenalties(_ sampling: SamplingParameters) {
         let covers = sampling.repeatWindow == .max
         if sampling.repeatPenalty != 1 {
-            if kind == .shimmy, covers {
+            if kind == .shimmy, isCompletion, covers {
                 json["repetition_penalty"] = WireJSON.number(sampling.repeatPenalty)
             } else {
                 set(.repeatPenalty, WireJSON.number(sampling.repeatPenalty))
@@ -81,6 +85,13 @@ struct SamplingFields {
         json["dry_allowed_length"] = .int(dry.allowedLength)
         json["dry_penalty_last_n"] = .int(dry.window ?? -1)
         json["dry_sequence_breakers"] = .array(dry.breakers.map(JSON.string))
+    }
+
+    /// Returns a seed as the upstream takes it.
+    static func seed(_ seed: Int64, _ kind: UpstreamKind) -> JSON {
+        // llama-server reads the low 32 bits, and draws a seed if all of them are set.
+        let isDrawn = kind == .llamaServer && UInt32(truncatingIfNeeded: seed) == .max
+        return .number(JSONNumber(isDrawn ? Int64(Int32.max) : seed))
     }
 
     private static func bias(_ bias: [Token: Float]) -> JSON {

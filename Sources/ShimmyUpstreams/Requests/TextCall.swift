@@ -8,13 +8,14 @@ package enum TextCall {
     package static func make(
         _ request: TextRequest, model: String, maximumTokens: Int?, kind: UpstreamKind, settings: UpstreamSettings, user: String?
     ) throws(UpstreamFailure) -> UpstreamCall {
-        let fields = UpstreamFields.of(kind)
+        let fields = UpstreamFields.of(kind, at: settings)
         if let field = obstacle(request, kind, fields) { throw .unsupported(settings.name, field: field, kind) }
         var body: JSONObject = ["model": .string(model), "stream": true, "stream_options": ["include_usage": true]]
         if kind == .vllm { body["stream_options"] = ["include_usage": true, "continuous_usage_stats": true] }
-        var writer = SamplingFields(body, kind)
+        var writer = SamplingFields(body, kind, fields, isCompletion: true)
         writer.write(request.sampling)
-        writer.set("max_tokens", .int(maximumTokens.map { min($0, request.maximumTokens) } ?? request.maximumTokens))
+        let most = maximumTokens.map { min($0, request.maximumTokens) } ?? request.maximumTokens
+        writer.set("max_tokens", .int(most))
         if let logprobs = request.sampling.logprobs { writer.set(.logprobs, .int(logprobs)) }
         if let suffix = request.suffix { writer.set("suffix", .string(suffix)) }
         let stops = request.stops.prefix(fields.stops ?? .max)
@@ -23,10 +24,10 @@ package enum TextCall {
         if let adapters = request.adapters, !adapters.isEmpty { writer.set(.adapters, ChatCall.adapters(adapters)) }
         write(request.form, kind, &writer)
 
-        let isTogether = fields.takesPrompts && (request.choices <= 1 || fields.name(.choices) != nil)
+        let isTogether = isTogether(request, fields)
         if isTogether, request.choices > 1 { writer.set(.choices, .int(request.choices)) }
         var call = UpstreamCall(
-            path: "/v1/completions", bodies: isTogether ? [] : bodies(request, writer.json, fields),
+            path: "/v1/completions", bodies: isTogether ? [] : bodies(request, writer.json, fields, kind),
             choicesPerBody: isTogether ? request.prompts.count.saturated(multipliedBy: max(1, request.choices)) : 1)
         if isTogether {
             var body = writer.json
@@ -34,25 +35,30 @@ package enum TextCall {
             call.bodies = [body]
         }
         call.ownStops = Array(request.stops.dropFirst(fields.stops ?? .max))
+        call.isEmpty = kind == .llamaServer && most == 0
         call.report.withoutEffect = writer.withoutEffect
         if request.lines.map({ $0.indentation > 0 }) ?? false { call.report.withoutEffect.append("n_indent") }
         if request.lines?.duration != nil { call.report.withoutEffect.append("t_max_predict_ms") }
-        if !call.ownStops.isEmpty { call.report.withoutEffect.append("usage") }
         call.apply(settings)
         return call
     }
 
     /// Returns the name of a field that the upstream cannot do; nil for none.
     private static func obstacle(_ request: TextRequest, _ kind: UpstreamKind, _ fields: UpstreamFields) -> String? {
-        if kind == .anthropic { return "prompt" }
+        if !kind.takesTexts { return "prompt" }
         if request.gap != nil { return "input_suffix" }
         if request.suffix != nil, !fields.takesSuffix { return "suffix" }
         if request.scoresPrompt { return "echo" }
         if request.form != nil, fields.name(.grammar) == nil { return "grammar" }
-        let isTogether = fields.takesPrompts && (request.choices <= 1 || fields.name(.choices) != nil)
-        if !isTogether, request.prompts.count.saturated(multipliedBy: max(1, request.choices)) > UpstreamLimits.requests { return "prompt" }
+        let count = request.prompts.count.saturated(multipliedBy: max(1, request.choices))
+        if !isTogether(request, fields), count > UpstreamLimits.requests { return "prompt" }
         if !fields.takesTokens, request.prompts.contains(where: { if case .tokens = $0 { true } else { false } }) { return "prompt" }
         return nil
+    }
+
+    /// Returns whether one request has all prompts and choices.
+    private static func isTogether(_ request: TextRequest, _ fields: UpstreamFields) -> Bool {
+        fields.takesPrompts && (request.choices <= 1 || fields.takesChoices(request.sampling))
     }
 
     private static func write(_ form: TextForm?, _ kind: UpstreamKind, _ writer: inout SamplingFields) {
@@ -67,13 +73,13 @@ package enum TextCall {
     }
 
     /// Returns a body for each answer to each prompt.
-    private static func bodies(_ request: TextRequest, _ body: JSONObject, _ fields: UpstreamFields) -> [JSONObject] {
+    private static func bodies(_ request: TextRequest, _ body: JSONObject, _ fields: UpstreamFields, _ kind: UpstreamKind) -> [JSONObject] {
         request.prompts.flatMap { prompt in
             (0..<max(1, request.choices)).map { choice -> JSONObject in
                 var body = body
                 body["prompt"] = json(prompt)
                 if choice > 0, let seed = request.sampling.seed, let name = fields.name(.seed) {
-                    body[name] = .number(JSONNumber(seed &+ Int64(choice)))
+                    body[name] = SamplingFields.seed(seed &+ Int64(choice), kind)
                 }
                 return body
             }

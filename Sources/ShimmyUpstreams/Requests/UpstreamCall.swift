@@ -11,8 +11,12 @@ package struct UpstreamCall: Sendable, Equatable {
     package var report = AnswerReport()
     /// The stop strings that are looked for here, because the upstream does not take them.
     package var ownStops: [String] = []
-    /// Whether nothing enforces the schema of the answer, so that the answer is checked before any of it is passed on.
-    package var checksAnswer = false
+    /// Whether the texts of the answer are left out, because the upstream generates at least one token.
+    package var isEmpty = false
+    /// The form of the answer that is checked here, because nothing enforces it at the upstream.
+    package var form = AnswerForm()
+    /// Whether the content of the answer is checked.
+    package var checksAnswer: Bool { form.schema != nil }
 
     package init(path: String, bodies: [JSONObject], choicesPerBody: Int) {
         self.path = path

@@ -27,4 +27,19 @@ package enum UpstreamField: String, Sendable, CaseIterable {
     case adapters = "lora"
     case grammar
     case user
+
+    /// What happens to the field in a request for an upstream that does not honour it.
+    package enum Lack: String, Sendable {
+        case reported = "ignored, reported"
+        case refused
+        case doneHere = "done here"
+    }
+
+    package var lack: Lack {
+        switch self {
+        case .choices: .doneHere
+        case .grammar: .refused
+        default: .reported
+        }
+    }
 }

@@ -21,7 +21,17 @@ struct UpstreamError {
         param = (error?["param"] ?? json?["param"])?.stringValue.flatMap { Self.displayed($0, key)?.shortened(to: 200) }
         let code = error?["code"] ?? json?["code"]
         self.code = code?.stringValue.flatMap { Self.displayed($0, key)?.shortened(to: 200) }
+        readContextError(error)
         status = code?.intValue ?? code?.stringValue.flatMap { Int($0) } ?? (error?["status_code"] ?? json?["status_code"])?.intValue
+    }
+
+    /// Reads llama-server's error for a prompt that is too long. It has a status as its code, and the sizes beside the message.
+    private mutating func readContextError(_ error: JSON?) {
+        guard let type = error?["type"]?.stringValue, type == "exceed_context_size_error" else { return }
+        code = type
+        guard let prompt = error?["n_prompt_tokens"]?.intValue, let context = error?["n_ctx"]?.intValue else { return }
+        if let text = message, text.contains("\(context)") { return }
+        message = "The prompt has \(prompt) tokens, but the model's context length is \(context) tokens."
     }
 
     private static let pages = ["<!", "<?", "<html", "<head", "<body", "<title", "<center", "<h1", "<p>", "<pre", "<div"]

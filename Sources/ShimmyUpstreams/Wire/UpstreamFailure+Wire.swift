@@ -45,6 +45,7 @@ extension UpstreamFailure {
         case let error as IOError where error.errnoCode == ECONNRESET || error.errnoCode == EPIPE:
             return (.interrupted, "it closed the connection without an answer")
         case let error as IOError: return (.unreachable, Self.reason([error.errnoCode]))
+        case is HTTPParserError: return (.interrupted, "it closed the connection within the head of its answer")
         default: return (.unreachable, "no connection could be made")
         }
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import ShimmyConfiguration
+import ShimmyCore
 import ShimmyJSON
 
 struct ConfigShowCommand: AsyncParsableCommand {
@@ -75,6 +76,8 @@ extension ModelPreset {
         object["pin"] = pin.map(JSON.bool)
         object["preload"] = preload.map(JSON.bool)
         object["moderation"] = moderation.map(JSON.bool)
+        object["isolation"] = isolation.map { .string($0.rawValue) }
+        object["isolation_memory"] = isolationMemory.map(JSON.int)
         object["lora"] = .array(lora.map { ["name": $0.name.map(JSON.string) ?? .null, "path": .string($0.path), "scale": .double($0.scale)] })
         return .object(object)
     }

@@ -10,13 +10,13 @@ import ShimmyServer
 
 struct KeyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "key", abstract: "Create, list, revoke or rotate the API keys of clients.",
+        commandName: "key", abstract: "Create, list, change, revoke or rotate the API keys of clients.",
         discussion: """
             The keys are stored as hashes in the data directory. A running server with the same data directory applies every change to the next \
             request. Once there is a key, the server requires one for every request.
             """,
         subcommands: [
-            KeyCreateCommand.self, KeyListCommand.self, KeyShowCommand.self, KeyRevokeCommand.self, KeyRotateCommand.self,
+            KeyCreateCommand.self, KeyListCommand.self, KeyShowCommand.self, KeySetCommand.self, KeyRevokeCommand.self, KeyRotateCommand.self,
             KeyUsageCommand.self,
         ], defaultSubcommand: KeyListCommand.self)
 
@@ -168,6 +168,28 @@ struct KeyShowCommand: AsyncParsableCommand {
         if configured == nil { rows.append(["created", key.created.formatted(.iso8601)]) }
         rows.append(["from", configured == nil ? "data directory" : "shimmy.toml"])
         Console.print(Console.table(rows))
+    }
+}
+
+struct KeySetCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "set", abstract: "Change a key's role, models, limits, weight or validity.",
+        discussion: "Running servers apply the change to the key's next request. The value 'none' removes a limit.")
+
+    @OptionGroup var configuration: ConfigurationOptions
+
+    @OptionGroup var options: KeyChangeOptions
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    @Argument(help: "Name or ID of the key.")
+    var name: String
+
+    func run() async throws {
+        let options = options
+        let key = try await KeyCommand.changing(name) { try await $0.update(name) { options.apply(to: &$0) } }
+        Console.print(json ? AdminKeyEncoder(key).json.pretty() : "The key '\(key.name)' (\(key.id)) is changed.")
     }
 }
 

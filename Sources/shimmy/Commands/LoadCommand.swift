@@ -13,6 +13,9 @@ struct LoadCommand: AsyncParsableCommand {
     @Option(help: "How long the idle model stays loaded, such as 90s, 5m or 2h. Default: the server's setting.")
     var keepAlive: String?
 
+    @Flag(inversion: .prefixedNo, help: "Keep the model in memory until it is stopped, or end this.")
+    var pin: Bool?
+
     @Flag(help: "Print JSON: the server's description of the model.")
     var json = false
 
@@ -37,9 +40,11 @@ struct LoadCommand: AsyncParsableCommand {
                 throw await ClientError.unknown(model, message: message, code: code, at: server)
             }
             guard let description else { throw ClientError.unreadable("it ended too early") }
+            if let pin { _ = try await server.post(pin ? "/v1/models/pin" : "/v1/models/unpin", ["model": .string(model)]) }
             return description
         }
-        Console.print(json ? description.pretty() : "\(description["id"]?.stringValue ?? model) is loaded.")
+        let state = pin.map { $0 ? "loaded and pinned" : "loaded and not pinned" } ?? "loaded"
+        Console.print(json ? description.pretty() : "\(description["id"]?.stringValue ?? model) is \(state).")
     }
 }
 

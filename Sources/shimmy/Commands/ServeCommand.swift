@@ -25,6 +25,8 @@ struct ServeCommand: AsyncParsableCommand {
 
     @OptionGroup var memory: MemoryOptions
 
+    @OptionGroup var isolation: IsolationOptions
+
     @OptionGroup var storage: StorageOptions
 
     @Option(help: .setting(.host))
@@ -271,6 +273,7 @@ struct ServeCommand: AsyncParsableCommand {
     func settings(for record: ModelRecord) -> ModelSettings {
         var settings = options.settings(for: record)
         settings.keepAlive = options.chosen(keepAlive, .keepAlive, settings.keepAlive) { KeepAlive($0) }
+        isolation.apply(to: &settings, options)
         return settings
     }
 
@@ -283,12 +286,17 @@ struct ServeCommand: AsyncParsableCommand {
         loader.prefixes = prefixes
         loader.memoryBudget = try memory.budget
         let (options, claudeModel, ready) = (options, claudeModel, loader)
+        let isolated = IsolatedModels(loader: loader, cpuKernels: options.chosenKernels)
         return ModelManager(
             limits: try poolLimits(environment),
             logger: logger,
             scan: { options.catalog(including: file, claudeModel: claudeModel ?? Environment.process.given(.claudeModel)) },
             settings: settings(for:), estimate: { ready.estimate($0, $1) },
-            terms: { ready.terms($0, $1) }, upstream: ConfiguredUpstreams.backend, load: { try await ready.load($0, $1, $2) })
+            terms: { ready.terms($0, $1) }, upstream: ConfiguredUpstreams.backend,
+            load: { record, settings, progress in
+                if settings.isolation == .process { return try await isolated.load(record, settings, progress) }
+                return try await ready.load(record, settings, progress)
+            })
     }
 
     private func poolLimits(_ environment: Environment) throws -> ModelPool<LoadedModel>.Limits {

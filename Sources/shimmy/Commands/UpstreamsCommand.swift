@@ -107,6 +107,7 @@ struct UpstreamsTestCommand: AsyncParsableCommand {
             ["model", model.id], ["context", model.contextLength.map { "\($0) tokens" } ?? "unknown"], ["first event", first],
             ["whole answer", "\(tokens) tokens in \(milliseconds(since: begun))"], ["counts tokens", model.tokenizes ? "yes" : "no"],
             ["tools", word(model.takesTools)], ["reasoning", word(model.reasons)], ["images", word(model.takesImages)],
+            ["audio", word(model.takesAudio)],
         ]
     }
 

@@ -33,6 +33,10 @@ final class ConfiguredUpstreams: Sendable {
     private static func settings(_ table: UpstreamTable) throws -> UpstreamSettings {
         var settings = UpstreamSettings(name: table.name, url: table.url ?? "")
         settings.kind = table.kind.flatMap { UpstreamKind(rawValue: $0) }
+        settings.dialect = table.dialect.flatMap { UpstreamDialect(rawValue: $0) }
+        if let obstacle = settings.kind.flatMap(settings.obstacle) {
+            throw ValidationError("upstream.\"\(table.name)\" in shimmy.toml: \(obstacle).")
+        }
         settings.key = try key(of: table)
         settings.models = table.models
         settings.prefix = table.prefix ?? settings.prefix
@@ -116,6 +120,7 @@ extension ModelRecord {
         var reference = UpstreamReference(key: offer.id, servers: offer.replicas.map(\.upstream))
         reference.hasShortID = offer.hasShortID
         reference.abilities = offer.abilities
-        self.init(id: offer.id, upstream: reference, role: offer.role, contextLength: offer.contextLength)
+        reference.media = offer.media
+        self.init(id: offer.id, upstream: reference, role: offer.role, contextLength: offer.contextLength, created: offer.created)
     }
 }

@@ -12,7 +12,9 @@ struct Conversions: Sendable {
     let directory: String
     private let running = RunningConversions()
 
-    init(in directories: Directories) { directory = directories.cache + "/converted" }
+    init(in directories: Directories) { self.init(directory: directories.cache + "/converted") }
+
+    init(directory: String) { self.directory = directory }
 
     /// The version of the conversion; raised whenever its output changes.
     private static let version = "2"

@@ -44,8 +44,7 @@ struct KeyOptions: ParsableArguments {
         try Self.check("--concurrency", concurrency, KeyRanges.concurrency)
         try Self.check("--max-output-tokens", maxOutputTokens, KeyRanges.outputTokens)
         if let expires, expires <= Date() { throw ValidationError("--expires is in the past; the key would never be valid.") }
-        let range = KeyRanges.weight
-        if !range.contains(weight) { throw ValidationError("--weight is \(weight); it must be from \(range.lowerBound) to \(range.upperBound).") }
+        try Self.check(weight: weight)
     }
 
     func draft(_ name: String) -> KeyDraft {
@@ -57,12 +56,17 @@ struct KeyOptions: ParsableArguments {
             weight: weight, expires: expires)
     }
 
-    private static func check(_ option: String, _ value: Int?, _ range: ClosedRange<Int>) throws {
+    static func check(weight: Double) throws {
+        let range = KeyRanges.weight
+        if !range.contains(weight) { throw ValidationError("--weight is \(weight); it must be from \(range.lowerBound) to \(range.upperBound).") }
+    }
+
+    static func check(_ option: String, _ value: Int?, _ range: ClosedRange<Int>) throws {
         guard let value, !range.contains(value) else { return }
         throw ValidationError("\(option) is \(value); it must be from \(range.lowerBound) to \(range.upperBound).")
     }
 
-    private static func time(_ text: String) throws -> Date {
+    static func time(_ text: String) throws -> Date {
         guard let seconds = TimeText.seconds(text) else { throw ValidationError("'\(text)' is not \(TimeText.expectation).") }
         return Date(timeIntervalSince1970: Double(seconds))
     }

@@ -43,7 +43,7 @@ struct ModelLoader: Sendable {
 
     /// Returns the settings with a context length, computing one if they have none. By default a model uses at most half of the memory budget, so
     /// that another one fits beside it.
-    private func withContext(_ settings: ModelSettings, for record: ModelRecord) -> ModelSettings {
+    func withContext(_ settings: ModelSettings, for record: ModelRecord) -> ModelSettings {
         guard settings.contextLength == nil else { return settings }
         var settings = settings
         settings.contextLength = memory(of: record).defaultContextLength(within: memoryBudget / 2, slots: settings.slots)
@@ -143,7 +143,8 @@ struct ModelLoader: Sendable {
         return try await prefixes?.store(for: record, files: files, contextLength: shape.contextLength, adapters: adapters)
     }
 
-    private func candidates(for record: ModelRecord, _ settings: ModelSettings) -> [LoRAAdapter] {
+    /// Returns the adapters to load with a model if they fit it, in order of precedence.
+    func candidates(for record: ModelRecord, _ settings: ModelSettings) -> [LoRAAdapter] {
         settings.adapters + record.adapters.filter(\.isRequired) + adapters + record.adapters.filter { !$0.isRequired }
     }
 

@@ -89,12 +89,14 @@ struct ModelOptions: ParsableArguments, ModelSearch {
         return chosen(chatTemplateFile.map { .file($0) }, .chatTemplateFile, preset.chatTemplate) { .file($0) }
     }
 
+    var chosenKernels: CPUKernels.Choice { cpuKernels ?? environment.choice(.cpuKernels) ?? .auto }
+
     func loader(_ logger: Logger) throws -> ModelLoader {
         var engine = EngineHandle.Options(logger: logger)
         if let gap = streamGap ?? environment.integer(.streamGap) { engine.target.gap = Double(gap) / 1000 }
         if let queue = queue ?? environment.integer(.queue) { engine.queue = queue }
         engine.isDeterministic = deterministic || environment.flag(.deterministic)
-        CPUKernels.install(cpuKernels ?? environment.choice(.cpuKernels) ?? .auto)
+        CPUKernels.install(chosenKernels)
         try checkChatTemplate()
         return ModelLoader(
             chatTemplate: { try chatTemplate(for: $0)?.source }, threads: threads ?? environment.integer(.threads), engine: engine,

@@ -13,6 +13,7 @@ extension ModelSearch {
             slots: chosen(slots, .slots, preset.slots) { Int($0) },
             keepAlive: preset.keepAlive, isPinned: preset.pin ?? false, preloads: preset.preload ?? false)
         settings.adapters = preset.lora.map { LoRAAdapter(name: $0.name, path: $0.path, scale: Float($0.scale)) }
+        (settings.isolation, settings.isolationMemory) = (preset.isolation, preset.isolationMemory)
         return settings
     }
 

@@ -7,11 +7,15 @@ import ShimmyServer
 
 /// The directory in which cached prefixes outlive the process.
 struct PrefixDirectory: Sendable {
+    let path: String
     private let folder: PrefixFolder
 
     /// Opens the directory.
     /// - limit: the maximum number of bytes of all models' prefixes together.
-    init(path: String, limit: Int, logger: Logger) { folder = PrefixFolder(path: path, limit: limit, logger: logger) }
+    init(path: String, limit: Int, logger: Logger) {
+        self.path = path
+        folder = PrefixFolder(path: path, limit: limit, logger: logger)
+    }
 
     var use: PrefixCacheUse { PrefixCacheUse(bytes: folder.storedBytes, limit: folder.limit) }
 

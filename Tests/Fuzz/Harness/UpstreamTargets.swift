@@ -21,12 +21,17 @@ private struct ReadAnswer: Equatable {
     private let choices: Int
 
     init(_ bytes: ArraySlice<UInt8>, size: Int, options: UInt8) {
-        choices = options & 2 == 0 ? 1 : 3
+        choices = options & 3 == 2 ? 3 : 1
         var stream = EventStream(upstream: "box", eventBytes: 8 << 20, answerBytes: 64 << 20)
+        let splits = options & 4 != 0
         var chunks: any AnswerChunks =
-            options & 1 == 0
-            ? ChatChunks(upstream: "box", choices: choices, splitsReasoning: options & 4 != 0, stops: options & 8 != 0 ? ["stop", "\n\n"] : [])
-            : MessageChunks(upstream: "box")
+            if options & 1 == 0 {
+                ChatChunks(upstream: "box", choices: choices, splitsReasoning: splits, stops: options & 8 != 0 ? ["stop", "\n\n"] : [])
+            } else if options & 2 == 0 {
+                MessageChunks(upstream: "box")
+            } else {
+                ResponseChunks(upstream: "box", splitsReasoning: splits)
+            }
         do {
             var rest = bytes
             while !rest.isEmpty, !chunks.isDone {
