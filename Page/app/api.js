@@ -48,12 +48,13 @@ async function request(path, options = {}) {
   const url = new URL(path.replace(/^\//, ""), base)
   for (const [name, value] of Object.entries(query ?? {})) if (value !== null && value !== undefined) url.searchParams.set(name, value)
   const sent = { ...headers }
-  if (body !== undefined) sent["Content-Type"] = "application/json"
+  const isForm = body instanceof FormData
+  if (body !== undefined && !isForm) sent["Content-Type"] = "application/json"
   if (key.value) sent.Authorization = `Bearer ${key.value}`
   const used = key.value
   let response
   try {
-    response = await fetch(url, { method, headers: sent, body: body === undefined ? undefined : JSON.stringify(body), signal, cache: "no-store" })
+    response = await fetch(url, { method, headers: sent, body: body === undefined || isForm ? body : JSON.stringify(body), signal, cache: "no-store" })
   } catch (error) {
     throw unreachable(error)
   }

@@ -1,6 +1,5 @@
 // Keyboard shortcuts and the overlay that lists them.
-import { el } from "./dom.js"
-import { dialog } from "./overlays.js"
+import { settings } from "./storage.js"
 
 const mac = /Mac|iPhone|iPad/.test(navigator.platform)
 
@@ -23,16 +22,15 @@ export class Shortcuts {
     if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return
     const typing = event.target.closest?.("input, textarea, select, [contenteditable]")
     const found = this.#list.findLast(({ keys }) => fits(keys, event))
-    if (!found || typing && !/ctrl|alt|escape/.test(found.keys)) return
+    if (!found || isSingle(found.keys) && (typing || !settings.get("single-keys", true))) return
     if (found.action(event) === false) return
     event.preventDefault()
   }
 
-  show() {
+  async show() {
     if (this.#open) return
     this.#open = true
-    const rows = this.#list.map(({ keys, text }) => el("div", {}, el("dt", {}, keys.split("+").map(each => el("kbd", {}, shown(each)))), el("dd", {}, text)))
-    dialog({ title: "Keyboard shortcuts", body: el("dl.shortcuts", {}, rows), onclose: () => { this.#open = false } })
+    try { (await import("./shortcut-list.js")).showShortcuts(this.#list, isSingle, mac, () => { this.#open = false }) } catch { this.#open = false }
   }
 }
 
@@ -45,4 +43,5 @@ function fits(keys, event) {
     && (parts.includes("shift") === event.shiftKey || last === "?") && typed === last
 }
 
-const shown = key => ({ ctrl: mac ? "⌘" : "Ctrl", alt: mac ? "⌥" : "Alt", shift: "Shift", escape: "Esc", enter: "Enter" })[key] ?? key.toUpperCase()
+/** Whether a shortcut is one key alone, which people who dictate to their computer press by accident. */
+const isSingle = keys => !/ctrl|alt|escape/.test(keys)

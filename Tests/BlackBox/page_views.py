@@ -14,14 +14,21 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 WIDTHS = (320, 1024, 1920)
 
 
-@pytest.fixture(scope="module")
-def browser():
+@contextlib.contextmanager
+def launched(*arguments: str):
+    """A browser with further arguments of Chromium."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
         pytest.skip("this machine has no Chromium")
     with playwright.sync_playwright() as driver:
-        with driver.chromium.launch(executable_path=program) as browser:
+        with driver.chromium.launch(executable_path=program, args=list(arguments)) as browser:
             yield browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with launched() as browser:
+        yield browser
 
 
 def watch(page, server, problems: list[str]):
@@ -46,6 +53,13 @@ def opened(browser, server, key: str | None = None, **options):
         watch(page, server, problems)
         yield page
     assert problems == []
+
+
+def forget_conversations(server):
+    """Deletes the conversations that earlier tests stored on the server, which the list of chats would show."""
+    while found := server.request("GET", "/v1/conversations?limit=100").json["data"]:
+        for conversation in found:
+            assert server.request("DELETE", f"/v1/conversations/{conversation['id']}").status == 200
 
 
 def is_too_wide(page) -> bool:

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from page_answers import HOSTILE, MARKDOWN, Stream, scripted
-from page_views import SECONDS, browser, expect, watch  # noqa: F401
+from page_views import SECONDS, browser, expect, forget_conversations, watch  # noqa: F401
 from server import MODEL
 
 TOOL = json.dumps({"name": "add", "description": "Adds.", "parameters": {"type": "object", "properties": {"a": {"type": "number"}}}})
@@ -28,6 +28,7 @@ def problems():
 @pytest.fixture
 def page(context, server, problems):
     """The chat. It must report nothing to the console and ask no other server."""
+    forget_conversations(server)
     page = context.new_page()
     watch(page, server, problems)
     page.goto("/")

@@ -23,7 +23,7 @@ def keyed(tmp_path_factory):
     admin = run(home, "key", "create", "admin", "--role", "admin").stdout.strip()
     ann = run(home, "key", "create", "ann", "--models", "SmolLM2-*", "--requests-per-minute", "60").stdout.strip()
     with Server(home) as server:
-        server.admin, server.ann = admin, ann
+        server.home, server.admin, server.ann = home, admin, ann
         for _ in range(2):
             body = {"model": MODEL, "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 5, "ignore_eos": True}
             assert server.request("POST", "/v1/chat/completions", body, bearer(ann)).status == 200
@@ -109,6 +109,31 @@ def test_a_key_is_created_limited_rotated_and_revoked(page, keyed):
     assert status(keyed, second) == 401 and "bob" not in keys(keyed)
 
 
+def test_a_key_is_changed(page, keyed):
+    made = run(keyed.home, "key", "create", "carl", "--tokens-per-day", "100", "--concurrency", "3", "--models", "nothing").stdout.strip()
+    page.reload()
+    expect(row(page, "carl")).to_contain_text("100 tokens per day")
+    page.get_by_role("button", name="More for carl").click()
+    page.get_by_role("menuitem", name=re.compile("^Change")).click()
+    dialog = page.get_by_role("dialog", name="Change the key of carl")
+    expect(dialog.get_by_label(re.compile("^Models"))).to_have_value("nothing")
+    expect(dialog.get_by_label("Tokens per day")).to_have_value("100")
+    dialog.get_by_label(re.compile("^Models")).fill("")
+    dialog.get_by_label("Tokens per day").fill("")
+    dialog.get_by_label("Requests per minute").fill("42")
+    dialog.get_by_label(re.compile("^Weight")).fill("2.5")
+    check_everybody_can_use(page, "change")
+    dialog.get_by_role("button", name="Change", exact=True).click()
+    expect(row(page, "carl")).to_contain_text("42 requests per minute")
+    expect(row(page, "carl")).not_to_contain_text("tokens per day")
+    own = keys(keyed)["carl"]["shimmy"]
+    assert (own["models"], own["weight"], own["limits"]["concurrency"], own["limits"]["tokens_per_day"]) == ([], 2.5, 3, None)
+    seen = keyed.request("GET", "/v1/models", headers=bearer(made)).json["data"]
+    assert [model["id"] for model in seen] == [MODEL]
+    choose(page, "carl", "Revoke")
+    expect(row(page, "carl")).to_have_count(0)
+
+
 def test_an_error_is_shown_at_its_field(page, keyed):
     page.get_by_role("button", name="Create a key").click()
     dialog = page.get_by_role("dialog", name="Create a key")
@@ -172,10 +197,26 @@ def test_everybody_can_use_it(page):
     check_everybody_can_use(page, "form")
 
 
+def test_a_user_sees_its_own_key(browser, keyed):  # noqa: F811
+    with opened(browser, keyed, keyed.ann) as page:
+        page.goto("/#/keys")
+        expect(page.get_by_role("heading", name="Your key")).to_be_visible()
+        expect(page.get_by_text("SmolLM2-*")).to_be_visible()
+        limit = page.locator('[data-limit="requests_per_minute"]')
+        expect(limit).to_contain_text(re.compile(r"\d+ of 60 left"))
+        expect(limit.get_by_role("meter")).to_have_attribute("aria-valuemax", "60")
+        # The own usage, and no other.
+        expect(page.locator(".tile").first).to_contain_text("2")
+        expect(page.get_by_label("Group by").locator("option")).to_have_text(["By model", "By end user"])
+        expect(page.get_by_role("region", name="Usage by model").get_by_role("row", name=re.compile(f"^{re.escape(MODEL)}"))).to_contain_text("100 %")
+        check_everybody_can_use(page, "own key")
+
+
 def test_a_user_is_told_what_a_key_may_not(browser, keyed):  # noqa: F811
     with opened(browser, keyed, keyed.ann) as page:
         page.goto("/#/keys")
-        expect(page.get_by_role("heading", name="For admins")).to_be_visible()
+        expect(page.get_by_text("with the role admin only")).to_be_visible()
+        expect(page.get_by_role("button", name="Create a key")).to_have_count(0)
         page.get_by_role("button", name="Enter another key").click()
         page.get_by_role("dialog").get_by_label("Key", exact=True).fill(keyed.admin)
         page.keyboard.press("Enter")

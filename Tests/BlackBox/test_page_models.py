@@ -80,6 +80,22 @@ def test_a_model_is_kept_for_a_time(page, machine):
     expect(item(page, MODEL).get_by_text("stays until the memory is needed")).to_be_visible()
 
 
+def test_a_model_is_pinned(page, machine):
+    choose(page, MODEL, "Pin")
+    expect(item(page, MODEL).get_by_text("Pinned", exact=True)).to_be_visible(timeout=60 * SECONDS)
+    expect(item(page, MODEL).get_by_text("stays until it is unloaded")).to_be_visible()
+    assert engine(machine)["data"][0]["pinned"] is True
+    pin = button(page, f"Pin {MODEL}")
+    expect(pin).to_have_attribute("aria-pressed", "true")
+    pin.click()
+    expect(pin).to_have_attribute("aria-pressed", "false")
+    assert engine(machine)["data"][0]["pinned"] is False
+    pin.click()
+    expect(pin).to_have_attribute("aria-pressed", "true")
+    button(page, f"More for {MODEL}").click()
+    expect(page.get_by_role("menuitem", name=re.compile("^Unpin"))).to_be_visible()
+
+
 def test_the_details_have_the_memory_plan_and_an_address(page, machine):
     facts = machine.request("GET", f"/v1/models/{MODEL}").json["shimmy"]
     page.get_by_role("link", name=MODEL).click()
@@ -163,6 +179,47 @@ def test_a_download_runs_on_in_other_views_and_can_be_cancelled(page, hub):
     hub.seconds_per_piece = 0
 
 
+def unfinished(page, name: str):
+    return page.locator(f'[data-unfinished="{name}"]')
+
+
+def interrupt(page, hub):
+    """Begins a download, cancels it when a part has arrived, and returns its address."""
+    hub.seconds_per_piece = 0.05
+    button(page, "Pull a model").click()
+    page.get_by_label("Address").fill(SUGGESTED)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("progressbar", name=f"Download of {SUGGESTED}")).to_have_attribute("aria-valuenow", re.compile(r"^([5-9]|[1-9]\d)$"))
+    button(page, f"Cancel {SUGGESTED}").click()
+    wait_until(lambda: hub.active == 0, "the end of the downloads")
+    hub.seconds_per_piece = 0
+    return f"{SUGGESTED}:Q4_K_M"
+
+
+def test_an_unfinished_download_goes_on_in_another_browser(page, browser, hub, machine):
+    name = interrupt(page, hub)
+    with opened(browser, machine) as other:
+        other.goto("/#/models")
+        expect(unfinished(other, name)).to_contain_text(re.compile(r"MB of [\d.]+ MB · \d+ % · began"))
+        check_everybody_can_use(other, "unfinished")
+        button(other, f"Resume {name}").click()
+        expect(item(other, name)).to_be_visible(timeout=60 * SECONDS)
+        expect(unfinished(other, name)).to_have_count(0)
+        choose(other, name, "Delete")
+        other.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+        expect(item(other, name)).to_have_count(0)
+
+
+def test_the_data_of_an_unfinished_download_is_deleted(page, hub, machine):
+    name = interrupt(page, hub)
+    expect(unfinished(page, name)).to_be_visible()
+    button(page, f"Delete the data of {name}").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+    expect(unfinished(page, name)).to_have_count(0)
+    expect(page.get_by_role("heading", name="Unfinished downloads")).to_have_count(0)
+    assert machine.request("GET", "/admin/downloads").json["data"] == []
+
+
 def test_an_error_of_the_hub_is_shown(page):
     button(page, "Pull a model").click()
     page.get_by_label("Address").fill("maker/there-is-none")
@@ -200,6 +257,8 @@ def test_everything_by_keyboard(page, machine):
     expect(button(page, f"Unload {MODEL}")).to_be_visible(timeout=60 * SECONDS)
     # The list was drawn again, and the focus is still on the control.
     expect(button(page, f"Unload {MODEL}")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(button(page, f"Pin {MODEL}")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_role("menuitem", name="Details")).to_be_focused()

@@ -4,17 +4,19 @@ import * as format from "../format.js"
 import { icon } from "../icons.js"
 import { prepare } from "../later.js"
 import { settings as kept } from "../storage.js"
+import { modelFor, obstacle, refusal, takes } from "./abilities.js"
 import { Composer } from "./composer.js"
-import { controls, moreMenu } from "./controls.js"
-import { callsOf, Conversation, inputOf, lasting, newId } from "./conversation.js"
+import { controls } from "./controls.js"
+import { callsOf, Conversation, inputOf, lasting, messagesOf, newId } from "./conversation.js"
 import { MessageView } from "./message.js"
 import { ModelPicker } from "./picker.js"
-import { Answer, fields, isBusy, isRunning, messagesOf, stopAll } from "./request.js"
+import { Answer, fields, isBusy, isRunning, stopAll } from "./request.js"
 import { welcome } from "./welcome.js"
 
 const MAX_ROUNDS = 12, WINDOW = 80
 // Most conversations are in the browser only.
 const onServer = () => import("./server.js")
+const voice = () => import("./voice.js")
 
 export class Chat {
   #views = new Map()
@@ -25,11 +27,14 @@ export class Chat {
 
   constructor(app, outer) {
     Object.assign(this, { app, outer, conversation: null })
-    this.composer = new Composer({ send: (text, node) => this.send(text, node), stop: () => this.stop(), editLast: () => this.#editLast() })
+    this.composer = new Composer({
+      send: (text, node, files) => this.send(text, node, files), stop: () => this.stop(), editLast: () => this.#editLast(), dictate: () => voice().then(module => module.dictate(this)), style: name => app.style(name),
+      refusal: kind => takes(this.picker.model ? this.picker.capabilities : null, kind) ? null : refusal(this.picker.model, kind),
+    })
     this.picker = new ModelPicker(app, () => this.#modelChanged())
     this.pick = this.picker.button
     this.toggle = el("button.quiet.icon", { type: "button", "aria-label": "Conversations", title: "Conversations (Ctrl B)", "aria-controls": "conversation-list", onclick: outer.panel }, icon("sidebar"))
-    this.more = el("button.quiet.icon", { type: "button", "aria-label": "More about this conversation", "aria-haspopup": "menu", onclick: () => app.menu(this.more, moreMenu(this)) }, icon("more"))
+    this.more = el("button.quiet.icon", { type: "button", "aria-label": "More about this conversation", "aria-haspopup": "menu", onclick: async () => { const { moreMenu } = await import("./more.js"); app.menu(this.more, moreMenu(this)) } }, icon("more"))
     this.sliders = el("button.quiet.icon", { type: "button", "aria-label": "Chat settings", title: "Chat settings (Ctrl ,)", onclick: () => this.settings() }, icon("settings"))
     this.heading = el("h1.visually-hidden", {}, "Chat")
     this.messages = el("div.messages", { role: "log", "aria-label": "Messages", "aria-live": "off", tabindex: "0" })
@@ -51,7 +56,6 @@ export class Chat {
   }
 
   close() { this.#near.disconnect(); this.resizing.disconnect() }
-
   get record() { return this.conversation.record }
   get config() { return this.record.settings }
 
@@ -59,7 +63,7 @@ export class Chat {
     if (this.conversation) this.composer.flush()
     this.conversation = conversation
     this.#window = WINDOW
-    this.composer.open(conversation.isEmpty ? "new" : conversation.id)
+    this.composer.open(conversation.isEmpty ? "new" : conversation.id, conversation.nodes)
     this.#tools()
     this.retitle()
     this.#all()
@@ -77,7 +81,7 @@ export class Chat {
       if (node.status !== "running" || isRunning(node)) continue
       if (node.background && node.response) this.#answered(conversation, node, new Answer(conversation, node).resume())
       else { node.status = "interrupted"; node.note = null; conversation.save([node], { touch: false }) }
-      this.#refresh(node)
+      this.refresh(node)
     }
     this.composer.running = isBusy(conversation.id)
   }
@@ -93,8 +97,19 @@ export class Chat {
       if (!this.conversation.isEmpty) await this.conversation.save([], { touch: false })
     }
     this.#context()
+    this.composer.redraw()
+    this.abilities()
     if (this.conversation.isEmpty) this.#all()
   }
+
+  /** Offers the microphone if a model transcribes, and reading aloud if there is a voice. */
+  abilities() {
+    const { all } = this.picker
+    this.composer.ear.hidden = !modelFor("transcription", all)
+    this.speech = all && modelFor("speech", all)
+    for (const view of this.#views.values()) view.update()
+  }
+  voice() { return voice().then(module => module.editVoice(this)) }
 
   /** Shows the whole path again and keeps the elements of messages that stay. */
   #all() {
@@ -144,7 +159,8 @@ export class Chat {
     const view = new MessageView(this.conversation, node, {
       retry: each => this.retry(each), extend: each => this.extend(each), edit: each => this.composer.edit(each), fork: each => this.fork(each), show: each => this.show(each),
       choose: each => this.choose(each), waits: each => this.#waits(each), proceed: each => this.proceed(each), resume: each => this.resume(each), codeOf: name => this.config.tools?.find(tool => tool.name === name)?.code,
-      answer: (each, item, text) => this.answerCall(each, item, text), execute: (each, item) => this.execute(each, item),
+      answer: (each, item, text) => this.answerCall(each, item, text), execute: (each, item) => this.execute(each, item), style: name => this.app.style(name),
+      aloud: () => this.speech ? `Read aloud${this.speech === "browser" ? " with the browser's voice" : ""}` : null, read: (each, button) => voice().then(module => module.read(this, each, button)),
       details: (button, _, text) => this.app.menu(button, text.split("\n").map(line => ({ text: line, icon: "blank", run: () => {} }))),
     })
     this.#near.observe(view.element)
@@ -168,29 +184,29 @@ export class Chat {
   }
 
   async settings() {
-    const { editSettings } = await import("./settings.js")
-    const changed = await editSettings(this.config, this.picker.model, this.picker.capabilities)
+    const changed = await (await import("./settings.js")).editSettings(this.config, this.picker.model, this.picker.capabilities)
     if (changed) await this.set(changed)
   }
 
   async tools() {
-    const { editTools } = await import("./settings.js")
-    const tools = await editTools(this.config.tools ?? [], this.picker.capabilities.includes("tools"))
+    const tools = await (await import("./settings.js")).editTools(this.config.tools ?? [], this.picker.capabilities.includes("tools"))
     if (tools) await this.set({ tools })
   }
 
   /** Sends a message, or a changed version of an earlier one. Returns false if nothing can be sent. */
-  send(text, edited = null) {
+  send(text, edited = null, files = []) {
     const model = this.picker.model
     if (!model) { this.app.toast(this.picker.list !== null ? "There is no model to answer." : this.picker.error?.message ?? "The list of models is still loading.", { kind: "bad" }); return false }
     const { conversation } = this
     const open = conversation.path().at(-1)
     if (!edited && open && callsOf(open).some(call => typeof call.output !== "string" && !call.cut) && open.status === "done") { this.app.toast("Give the tool's result first.", { kind: "bad" }); return false }
+    const wrong = obstacle(files, edited ? conversation.path(edited.parent) : conversation.path(), model, this.picker.capabilities)
+    if (wrong) { this.app.toast(wrong, { kind: "bad" }); return false }
     if (edited) this.record.dirty = true
     this.record.model = model.id
     const first = conversation.isEmpty
-    const node = conversation.add(edited ? edited.parent : open, { role: "user", text })
-    if (first) { kept.set("draft.new", null); this.composer.key = `draft.${conversation.id}` }
+    const node = conversation.add(edited ? edited.parent : open, { role: "user", text, ...files.length > 0 ? { files } : {} })
+    if (first) this.composer.move(conversation.id)
     conversation.save([node]).then(() => { if (first) this.outer.opened(conversation.id); this.outer.changed() }, error => this.app.toast(`The browser could not store the message: ${error.message}`, { kind: "bad" }))
     this.retitle()
     this.#ask(node)
@@ -219,7 +235,7 @@ export class Chat {
     let body
     try {
       body = fields(conversation.record.settings, model)
-      if (conversation.record.place !== "server" || apart) return await answer.run({ ...body, input: inputOf(path), store: false })
+      if (conversation.record.place !== "server" || apart) return await answer.run({ ...body, input: inputOf(path, this.picker.of(model)), store: false })
       const server = await onServer()
       const { items, inputs, before } = server.newInputs(path)
       answer.inputs = inputs
@@ -254,27 +270,14 @@ export class Chat {
   }
 
   async execute(node, item, conversation = this.conversation) {
-    const tool = conversation.record.settings.tools?.find(each => each.name === item.name)
-    if (!tool?.code || item.busy || typeof item.output === "string") return
-    item.busy = true
-    item.failure = null
-    this.#refresh(node)
-    try {
-      const { runTool } = await import("./tools.js")
-      const output = await runTool(tool.code, item.arguments)
-      item.busy = false
-      await this.answerCall(node, item, output, conversation)
-    } catch (error) {
-      Object.assign(item, { busy: false, failure: `The code failed: ${error.message}` })
-      this.#refresh(node)
-    }
+    await (await import("./tools.js")).execute(this, node, item, conversation)
   }
 
   async answerCall(node, item, output, conversation = this.conversation) {
     if (typeof item.output === "string") return // The person's result and that of the code can come together.
     item.output = output
     await conversation.save([node])
-    this.#refresh(node)
+    this.refresh(node)
     if (this.conversation === conversation && this.#waits(node)) this.proceed(node)
   }
 
@@ -312,14 +315,12 @@ export class Chat {
     this.record.dirty = true
     let settings
     try { settings = fields(this.config, model) } catch (error) { return answer.refuse(error) }
-    this.#answered(conversation, node, answer.extend(messagesOf(conversation.path(node.id), this.config.system), settings))
-    this.#refresh(node)
+    this.#answered(conversation, node, answer.extend(messagesOf(conversation.path(node.id), this.config.system, this.picker.of(model)), settings))
+    this.refresh(node)
   }
 
   resume(node) { this.#answered(this.conversation, node, new Answer(this.conversation, node).resume()) }
-
   stop() { stopAll(this.conversation) }
-
   /** Stops the answer in progress. Returns false if there is none. */
   escape() { return isBusy(this.conversation?.id) ? void this.stop() : false }
 
@@ -361,8 +362,7 @@ export class Chat {
     this.draw()
   }
 
-  #refresh(node) { this.#dirty.add(node.id); this.draw() }
-
+  refresh(node) { this.#dirty.add(node.id); this.draw() }
   #drawDirty() {
     if (this.#dirty.has(this.record.leaf) && !this.#views.has(this.record.leaf)) this.#all()
     for (const id of this.#dirty) this.#views.get(id)?.update()

@@ -1,4 +1,5 @@
 // A conversation is a tree of messages: editing or repeating one adds a branch. The path from the root to `record.leaf` is shown.
+import { takes } from "./abilities.js"
 import { store } from "./store.js"
 
 export const newId = () => [...crypto.getRandomValues(new Uint8Array(12))].map(byte => byte.toString(16).padStart(2, "0")).join("")
@@ -37,7 +38,7 @@ export class Conversation {
     const node = { conversation: this.id, id: newId(), parent: parent?.id ?? parent ?? null, at: Date.now() + this.nodes.size / 1e6, ...fields }
     this.#insert(node)
     this.record.leaf = node.id
-    if (this.record.title === "" && node.role === "user") this.record.title = node.text.trim().replace(/\s+/g, " ").slice(0, 80)
+    if (this.record.title === "" && node.role === "user") this.record.title = (node.text.trim() || node.files?.[0]?.name || "").replace(/\s+/g, " ").slice(0, 80)
     return node
   }
 
@@ -89,9 +90,34 @@ export const lasting = ({ compare, format, schema, grammar, regex, ...rest }) =>
 export const textOf = node => node.role === "user" ? node.text : (node.items ?? []).filter(item => item.type === "text").map(item => item.text).join("\n\n")
 export const callsOf = node => (node.items ?? []).filter(item => item.type === "call")
 
-/** Returns input items of the Responses API for messages. */
-export function inputOf(nodes) {
-  return nodes.flatMap(node => node.role === "user" ? [{ type: "message", role: "user", content: [{ type: "input_text", text: node.text }] }] : [...answerItems(node), ...outputItems(node)])
+const audioPart = ({ data, type }) => ({ type: "input_audio", input_audio: { data: data.slice(data.indexOf(",") + 1), format: type === "audio/mpeg" ? "mp3" : "wav" } })
+
+/** Returns the text of a person's message with those of its files, and the images and audio. A text takes the place of what a model cannot take. */
+function contentOf({ text, files = [] }, capabilities) {
+  const media = files.filter(file => file.data && takes(capabilities, file.kind))
+  const texts = files.map(file => file.text ?? (media.includes(file) ? "" : `[${file.kind} "${file.name}", which this model cannot take]`))
+  return { media, text: [text, ...texts].filter(Boolean).join("\n\n") }
+}
+
+/** Returns input items of the Responses API for messages, for a model with these capabilities. */
+export function inputOf(nodes, capabilities) {
+  return nodes.flatMap(node => {
+    if (node.role !== "user") return [...answerItems(node), ...outputItems(node)]
+    const { media, text } = contentOf(node, capabilities)
+    const parts = media.map(file => file.kind === "image" ? { type: "input_image", image_url: file.data } : audioPart(file))
+    return [{ type: "message", role: "user", content: [...parts, ...text || parts.length === 0 ? [{ type: "input_text", text }] : []] }]
+  })
+}
+
+/** Returns messages for chat completions. */
+export function messagesOf(nodes, system, capabilities) {
+  const messages = nodes.map(node => {
+    if (node.role !== "user") return { role: node.role, content: textOf(node) }
+    const { media, text } = contentOf(node, capabilities)
+    if (media.length === 0) return { role: "user", content: text }
+    return { role: "user", content: [...media.map(file => file.kind === "image" ? { type: "image_url", image_url: { url: file.data } } : audioPart(file)), ...text ? [{ type: "text", text }] : []] }
+  })
+  return system?.trim() ? [{ role: "system", content: system }, ...messages] : messages
 }
 
 export function answerItems(node) {

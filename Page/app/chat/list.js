@@ -11,12 +11,14 @@ export class List {
   #found = null
   #shown = STEP
   #searching = null
+  /** The conversations that only the server has; null until they are known, because the first view does not need them. */
+  #remote
 
   constructor(app, actions) {
     Object.assign(this, { app, actions, current: null })
     this.search = el("input", { type: "search", placeholder: "Search", "aria-label": "Search conversations", oninput: () => this.#find(), onkeydown: event => { if (event.key === "Escape") { this.search.value = ""; this.#find() } } })
     this.items = el("ul.conversations")
-    this.more = el("button.quiet", { type: "button", hidden: true, onclick: () => { this.#shown += STEP; this.#draw() } }, "Show more")
+    this.more = el("button.quiet", { type: "button", hidden: true, onclick: async () => { this.#shown += STEP; await this.#remote?.next(); this.refresh() } }, "Show more")
     this.menuButton = el("button.quiet.icon", { type: "button", "aria-label": "More about conversations", "aria-haspopup": "menu", onclick: () => app.menu(this.menuButton, actions.menu()) }, icon("more"))
     this.element = el("aside.conversation-list#conversation-list", { "aria-label": "Conversations" },
       el("div.row.list-head", {}, el("button.new", { type: "button", onclick: actions.create }, icon("plus", 18), "New chat"), this.menuButton,
@@ -26,8 +28,13 @@ export class List {
   }
 
   async refresh() {
-    this.#records = await store.conversations()
+    const own = await store.conversations()
+    this.#records = this.#remote?.merged(own) ?? own
     this.#draw()
+    if (this.#remote === undefined) {
+      this.#remote = null
+      import("./remote.js").then(({ Remote }) => { this.#remote = new Remote(this.app, () => this.refresh()) }, () => {})
+    }
   }
 
   select(id) {
@@ -59,12 +66,12 @@ export class List {
     }
     fill(this.items, [...days].map(([day, group]) => [el("li.day", {}, day), group.map(record => this.#item(record))]),
       records.length === 0 && el("li.none", {}, this.#found ? "Nothing found." : "Your conversations will be listed here."))
-    this.more.hidden = records.length <= this.#shown
+    this.more.hidden = records.length <= this.#shown && (this.#found !== null || !this.#remote?.hasMore)
   }
 
   #item(record) {
     const label = record.title || "New conversation"
-    const button = el("button.quiet.icon.small", { type: "button", "aria-label": `Actions for ${label}`, "aria-haspopup": "menu", onclick: () => this.app.menu(button, this.actions.itemMenu(record)) }, icon("more", 18))
+    const button = el("button.quiet.icon.small", { type: "button", "aria-label": `Actions for ${label}`, "aria-haspopup": "menu", onclick: () => this.app.menu(button, record.isRemote ? this.#remote.menu(record) : this.actions.itemMenu(record)) }, icon("more", 18))
     return el("li.conversation", { dataset: { id: record.id } },
       el("a", { href: this.app.address(`chat/${record.id}`), "aria-current": record.id === this.current ? "page" : null, dir: "auto", title: label },
         isBusy(record.id) && el("span.spinner", { role: "img", "aria-label": "Answering" }), el("span", {}, label),

@@ -30,7 +30,8 @@ export class MessageView {
     this.body = el("div.message-body")
     this.foot = el("footer.message-foot")
     this.element.append(...node.role === "assistant" && node.group ? [el("p.message-model", { dir: "auto" }, node.model)] : [], this.body, this.foot)
-    if (node.role === "user") this.body.append(el("div.bubble", { dir: "auto" }, node.text))
+    if (node.role === "user" && node.text) this.body.append(el("div.bubble", { dir: "auto" }, node.text))
+    if (node.files?.length > 0) Promise.all([import("./shown.js"), this.actions.style("files")]).then(([{ shown }]) => this.body.prepend(shown(node.files)), () => {})
     this.update()
   }
 
@@ -49,7 +50,7 @@ export class MessageView {
     node.items.forEach((item, index) => {
       const key = item.id ?? index
       if (!this.#parts.has(key)) {
-        const part = item.type === "reasoning" ? new Reasoning() : item.type === "call" ? new Call(node, item, this.actions) : new Text()
+        const part = item.type === "reasoning" ? new Reasoning() : item.type === "call" ? new LaterCall(node, item, this.actions) : new Text()
         this.#parts.set(key, part)
         this.body.append(part.element)
       }
@@ -94,6 +95,7 @@ export class MessageView {
         node.role === "user" && button("edit", "Edit and send again", () => actions.edit(node)),
         node.role === "assistant" && button("retry", "Answer again", () => actions.retry(node)),
         node.role === "assistant" && textOf(node) !== "" && callsOf(node).length === 0 && button("play", "Continue this answer", () => actions.extend(node)),
+        node.role === "assistant" && textOf(node) !== "" && actions.aloud() && button("speaker", actions.aloud(), event => actions.read(node, event.currentTarget)),
         node.role === "assistant" && actions.waits(node) && button("play", "Answer with the results", () => actions.proceed(node)),
         node.role === "assistant" && button("branch", "New conversation from here", () => actions.fork(node)),
         node.group && el("button.small", { type: "button", onclick: () => actions.choose(node) }, "Use this answer")))
@@ -153,41 +155,15 @@ class Reasoning {
   }
 }
 
-/** A tool call: its arguments, and its result, which the person or the tool's code gives. */
-class Call {
-  constructor(node, item, actions) {
-    Object.assign(this, { node, item, actions })
-    this.state = el("span.chip")
-    this.arguments = el("code")
-    this.result = el("div.call-result")
-    this.element = el("details.call", { open: true }, el("summary", {}, icon("tool", 18), el("strong", { dir: "auto" }, item.name), this.state),
-      el("p.label", {}, "Arguments"), el("pre", { tabindex: "0" }, this.arguments), this.result)
+/** A tool call. Its module is loaded with the first one. */
+class LaterCall {
+  constructor(...values) {
+    this.element = el("details.call", { open: true })
+    import("./call.js").then(({ Call }) => { this.view = new Call(this.element, ...values); this.view.update(...this.latest) }, () => {})
   }
 
-  update(item, growing) {
-    const done = typeof item.output === "string"
-    const state = `${growing}${done}${item.failure ?? ""}${isRunning(this.node)}${item.busy}${item.arguments.length}`
-    if (state === this.shown) return
-    this.shown = state
-    this.arguments.textContent = pretty(item.arguments)
-    this.state.className = `chip ${done ? "good" : item.failure ? "bad" : "warn"}`
-    this.state.textContent = done ? "answered" : item.busy ? "running" : isRunning(this.node) ? "writing" : item.cut ? "cut off" : "needs a result"
-    if (done) fill(this.result, el("p.label", {}, "Result"), el("pre", { tabindex: "0", dir: "auto" }, el("code", {}, pretty(item.output))))
-    else if (isRunning(this.node) || item.cut) fill(this.result)
-    else this.#ask(item)
+  update(...latest) {
+    this.latest = latest
+    this.view?.update(...latest)
   }
-
-  #ask(item) {
-    const field = el("textarea", { rows: "3", spellcheck: "false", dir: "auto", placeholder: "What the tool returns, as text or JSON" })
-    const code = this.actions.codeOf(item.name)
-    fill(this.result, item.failure && el("div.notice.bad", { role: "alert" }, icon("warning"), el("div", { dir: "auto" }, item.failure)),
-      el("label.field", {}, el("span", {}, "Result"), field),
-      el("div.row", {}, el("button.primary.small", { type: "button", onclick: () => this.actions.answer(this.node, item, field.value) }, "Send the result"),
-        code && el("button.small", { type: "button", disabled: item.busy, onclick: () => this.actions.execute(this.node, item) }, icon("play", 16), "Run its JavaScript")))
-  }
-}
-
-function pretty(text) {
-  if (text.length > 50_000) return text
-  try { return JSON.stringify(JSON.parse(text), null, 2) } catch { return text }
 }

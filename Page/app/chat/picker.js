@@ -7,7 +7,7 @@ const words = { tools: "tools", thinking: "reasoning", vision: "images", audio: 
 
 export class ModelPicker {
   constructor(app, changed) {
-    Object.assign(this, { app, changed, list: null, model: null, capabilities: [], error: null })
+    Object.assign(this, { app, changed, list: null, all: null, model: null, capabilities: [], error: null })
     this.button = el("button.quiet.model-picker", { type: "button", "aria-haspopup": "menu", "aria-expanded": "false", onclick: () => this.#open() })
     this.#draw()
   }
@@ -18,6 +18,7 @@ export class ModelPicker {
     try {
       const list = await this.app.models.list({ fresh })
       if (turn !== this.turn) return
+      this.all = list
       this.list = list.filter(model => model.shimmy?.capabilities?.includes("chat") ?? true)
       this.error = null
     } catch (error) {
@@ -29,16 +30,19 @@ export class ModelPicker {
     await this.#set(found)
   }
 
+  /** Returns what a model can do, as far as it is known. */
+  of(model) { return model === this.model ? this.capabilities : model?.shimmy?.capabilities ?? [] }
+
   /** - chosen: whether the person chose the model, and not the page. */
   async #set(model, chosen = false) {
     this.model = model
-    this.capabilities = []
+    this.capabilities = model?.shimmy?.capabilities ?? []
     this.#draw()
     this.changed(chosen)
     if (!model) return
     try {
       const shown = await this.app.models.show(model.id)
-      if (this.model === model && Array.isArray(shown?.capabilities)) { this.capabilities = shown.capabilities; this.#draw() }
+      if (this.model === model && Array.isArray(shown?.capabilities)) { this.capabilities = [...new Set([...this.of(model), ...shown.capabilities])]; this.#draw() }
     } catch { /* The chat works without this. */ }
   }
 

@@ -1,6 +1,6 @@
 // One answer: the request, its events, stopping, and resuming after a lost connection. It continues while other views are open.
 import { api, ApiError } from "../api.js"
-import { inputOf, textOf } from "./conversation.js"
+import { inputOf } from "./conversation.js"
 
 const TRIES = 6, LONGEST_STOP = 5000
 const running = new Map()
@@ -254,15 +254,9 @@ export class Answer {
     const { conversation, node } = this
     const { system } = conversation.record.settings
     try {
-      const body = { model: node.model, input: inputOf(conversation.path(node.id)), ...system?.trim() ? { instructions: system } : {} }
+      const body = { model: node.model, input: inputOf(conversation.path(node.id), []), ...system?.trim() ? { instructions: system } : {} }
       node.counted = (await api.json("v1/responses/input_tokens", { body, ask: false, signal: AbortSignal.timeout(5000) })).input_tokens
       await conversation.save([node], { touch: false })
     } catch { /* The number of the answer before stays. */ }
   }
-}
-
-/** Returns messages for chat completions. */
-export function messagesOf(nodes, system) {
-  const messages = nodes.map(node => ({ role: node.role, content: textOf(node) }))
-  return system?.trim() ? [{ role: "system", content: system }, ...messages] : messages
 }

@@ -1,9 +1,9 @@
 // Conversations and their messages in IndexedDB. A browser without it keeps them in memory until the page closes.
+import { database } from "./database.js"
 
 const memory = { conversations: new Map(), messages: new Map() }
 const channel = "BroadcastChannel" in globalThis ? new BroadcastChannel("shimmy.conversations") : null
 const listeners = new Set()
-let opened = null
 
 channel?.addEventListener("message", ({ data }) => { for (const listener of listeners) listener(String(data)) })
 
@@ -13,41 +13,16 @@ export function onOthers(listener, signal) {
   signal?.addEventListener("abort", () => listeners.delete(listener))
 }
 
-function database() {
-  opened ??= new Promise(resolve => {
-    try {
-      const request = indexedDB.open("shimmy", 1)
-      request.onupgradeneeded = () => {
-        request.result.createObjectStore("conversations", { keyPath: "id" })
-        request.result.createObjectStore("messages", { keyPath: ["conversation", "id"] })
-      }
-      request.onsuccess = () => {
-        request.result.onclose = () => { opened = null }
-        request.result.onversionchange = () => { request.result.close(); opened = null }
-        resolve(request.result)
-      }
-      request.onerror = request.onblocked = () => resolve(null)
-    } catch { resolve(null) }
-  })
-  return opened
-}
-
-async function run(stores, mode, action) {
-  const db = await database()
-  if (db === null) return undefined
-  return new Promise((resolve, reject) => {
-    const transaction = db.transaction(stores, mode)
-    const request = action(...stores.map(name => transaction.objectStore(name)))
-    transaction.oncomplete = () => resolve(request?.result)
-    transaction.onerror = transaction.onabort = () => reject(transaction.error ?? new Error("The browser cannot store this conversation."))
-  })
-}
+const { open, run } = database("shimmy", created => {
+  created.createObjectStore("conversations", { keyPath: "id" })
+  created.createObjectStore("messages", { keyPath: ["conversation", "id"] })
+}, "The browser cannot store this conversation.")
 
 const range = id => IDBKeyRange.bound([id], [id, []])
 const plain = value => JSON.parse(JSON.stringify(value))
 
 export const store = {
-  async isKept() { return await database() !== null },
+  async isKept() { return await open() !== null },
 
   async conversations() {
     const all = await run(["conversations"], "readonly", conversations => conversations.getAll()) ?? [...memory.conversations.values()]
@@ -65,7 +40,7 @@ export const store = {
   /** Stores a conversation's record and the messages given. */
   async save(record, changed = []) {
     const copies = plain(changed), copy = plain(record)
-    if (await database() === null) {
+    if (await open() === null) {
       memory.conversations.set(record.id, copy)
       for (const message of copies) memory.messages.set(`${message.conversation} ${message.id}`, message)
     } else {
@@ -88,7 +63,7 @@ export const store = {
     const found = new Set()
     const wanted = words.toLowerCase()
     const hit = message => { if (JSON.stringify([message.text, message.items?.map(item => item.text)]).toLowerCase().includes(wanted)) found.add(message.conversation) }
-    const db = await database()
+    const db = await open()
     if (db === null) { memory.messages.forEach(hit); return found }
     await new Promise(resolve => {
       const request = db.transaction("messages").objectStore("messages").openCursor()

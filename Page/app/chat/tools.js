@@ -23,6 +23,23 @@ export const example = `{
   }
 }`
 
+/** Computes the result of a call with the code of its tool, and gives it to the model. */
+export async function execute(chat, node, item, conversation) {
+  const tool = conversation.record.settings.tools?.find(each => each.name === item.name)
+  if (!tool?.code || item.busy || typeof item.output === "string") return
+  item.busy = true
+  item.failure = null
+  chat.refresh(node)
+  try {
+    const output = await runTool(tool.code, item.arguments)
+    item.busy = false
+    await chat.answerCall(node, item, output, conversation)
+  } catch (error) {
+    Object.assign(item, { busy: false, failure: `The code failed: ${error.message}` })
+    chat.refresh(node)
+  }
+}
+
 /** Runs code with the call's arguments as `args` and returns its result as text. The frame is removed at the end or after `seconds`. */
 export function runTool(code, source, seconds = 10) {
   let args

@@ -1,10 +1,11 @@
 // Export and import of conversations.
 import { el } from "../dom.js"
 import { callsOf, Conversation, newId, textOf } from "./conversation.js"
+import { validFiles } from "./files.js"
 import { store } from "./store.js"
 import { parseTool } from "./tools.js"
 
-const MAX_FILE = 64 * 1024 * 1024, MAX_MESSAGES = 100_000, FORMAT = "shimmy-conversations"
+const MAX_FILE = 256 * 1024 * 1024, MAX_MESSAGES = 100_000, FORMAT = "shimmy-conversations"
 
 export function save(name, text, type) {
   const url = URL.createObjectURL(new Blob([text], { type }))
@@ -28,6 +29,8 @@ export function asMarkdown(conversation) {
   if (conversation.record.settings.system) parts.push(`> ${conversation.record.settings.system.replace(/\n/g, "\n> ")}`)
   for (const node of conversation.path()) {
     parts.push(`## ${node.role === "user" ? "You" : node.model ?? "Model"}`, textOf(node))
+    // Images and audio would make the text unreadable; the export as JSON contains them.
+    for (const file of node.files ?? []) parts.push(file.text ?? `(${file.kind}: ${file.name})`)
     for (const call of callsOf(node)) parts.push(`**${call.name}**`, fence(call.arguments, "json"), call.output === undefined ? "" : fence(call.output, ""))
   }
   return `${parts.filter(Boolean).join("\n\n")}\n`
@@ -41,7 +44,7 @@ function fence(text, language) {
 
 /** Imports a file of exported conversations and returns their number. Those that are here already are updated. Throws an Error with plain words. */
 export async function importFile(file) {
-  if (file.size > MAX_FILE) throw new Error("The file is larger than 64 MB.")
+  if (file.size > MAX_FILE) throw new Error("The file is larger than 256 MB.")
   let data
   try { data = JSON.parse(await file.text()) } catch { throw new Error("The file is not JSON.") }
   if (data?.format !== FORMAT || !Array.isArray(data.conversations)) throw new Error("The file is not an export of this page.")
@@ -62,7 +65,7 @@ async function importOne({ messages, ...old }) {
   const ids = new Map(messages.filter(message => typeof message?.id === "string").map(message => [message.id, isKnown && /^[0-9a-f]{24}$/.test(message.id) ? message.id : newId()]))
   const nodes = messages.filter(message => message && ["user", "assistant"].includes(message.role)).map((message, index) => ({
     conversation: conversation.id, id: ids.get(message.id) ?? newId(), parent: ids.get(message.parent) ?? null, at: Number(message.at) || index, role: message.role,
-    ...message.role === "user" ? { text: String(message.text ?? "") } : answer(message),
+    ...message.role === "user" ? { text: String(message.text ?? ""), ...filesOf(message) } : answer(message),
   }))
   breakRings(nodes)
   const date = value => Number(value) > 0 ? Math.min(Number(value), Date.now()) : Date.now()
@@ -73,6 +76,11 @@ async function importOne({ messages, ...old }) {
   if (conversation.record.updated > before.updated) return store.save({ ...conversation.record, place: before.place, server: before.server, dirty: true }, nodes)
   const there = new Set((await store.messages(old.id)).map(node => node.id))
   await store.save(before, nodes.filter(node => !there.has(node.id)))
+}
+
+function filesOf(message) {
+  const files = validFiles(message.files)
+  return files.length > 0 ? { files } : {}
 }
 
 /** A message whose parents lead back to itself begins a branch of its own, and so does one whose parent is missing. */

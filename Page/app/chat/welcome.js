@@ -1,6 +1,5 @@
-// The empty conversation, and the facts about one.
+// The empty conversation.
 import { el } from "../dom.js"
-import * as format from "../format.js"
 import { icon } from "../icons.js"
 import { settings as kept } from "../storage.js"
 
@@ -20,16 +19,4 @@ export function welcome({ app, picker, composer, record }) {
     el("fieldset.places", {}, el("legend.visually-hidden", {}, "Where this conversation is stored"),
       option("browser", "sidebar", "In this browser", "Nothing is stored on the server."),
       option("server", "server", "On the server", "Answers continue when this page closes.")))
-}
-
-/** Shows the facts about a conversation. */
-export function about({ app, conversation, record }) {
-  const path = conversation.path()
-  const written = path.reduce((total, node) => total + (node.usage?.output ?? 0), 0)
-  const rows = [
-    ["Begun", format.moment(record.created)], ["Messages", `${format.count(path.length)} (${format.count(conversation.nodes.size)} with all branches)`],
-    ["Tokens written", format.count(written)], ["Stored", record.place === "server" ? "on the server; other branches in this browser" : "in this browser"],
-    record.server && ["ID at the server", el("code", {}, record.server)],
-  ]
-  app.dialog({ title: "About this conversation", body: el("dl.facts", {}, rows.filter(Boolean).map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])) })
 }

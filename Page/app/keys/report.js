@@ -14,8 +14,10 @@ export class Report {
   data = null
   names = new Map()
 
-  constructor(app) {
+  /** `path` is that of the reports, and `choices` are the names of groups. By default, they are those of all keys. */
+  constructor(app, { path, groups: choices = Object.keys(groups) } = {}) {
     this.app = app
+    this.path = path
     const choice = (name, label, values, otherwise) => {
       const select = el("select", { "aria-label": label, onchange: () => { settings.set(`usage-${name}`, select.value); name === "measure" ? this.draw() : this.load() } },
         Object.entries(values).map(([value, text]) => el("option", { value }, text.text ?? text)))
@@ -24,7 +26,7 @@ export class Report {
       return select
     }
     this.range = choice("range", "Days", ranges, "30")
-    this.group = choice("group", "Group by", Object.fromEntries(Object.entries(groups).map(([value, text]) => [value, `By ${text.toLowerCase()}`])), "model")
+    this.group = choice("group", "Group by", Object.fromEntries(choices.map(value => [value, `By ${groups[value].toLowerCase()}`])), "model")
     this.measure = choice("measure", "Measure", measures, "tokens")
     this.body = el("div.stack.report", { "aria-busy": "true" })
     this.element = el("section.stack", { "aria-labelledby": "usage-title" },
@@ -44,7 +46,7 @@ export class Report {
     if (!this.data) fill(this.body, el("div.empty", {}, el("span.spinner"), el("span.visually-hidden", {}, "Loading")))
     const turn = this.turn = {}
     try {
-      const data = await usage(Number(this.range.value), this.group.value, this.app.signal)
+      const data = await usage(Number(this.range.value), this.group.value, this.app.signal, this.path)
       if (turn !== this.turn) return
       this.data = { ...data, group: this.group.value }
       this.draw()

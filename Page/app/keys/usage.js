@@ -27,13 +27,13 @@ function add(sums, result) {
 }
 
 /** Returns the usage of the last `days` days: { days: [{ start, sums, groups: Map }], groups: Map, sums }. Groups are sums by name, the largest first. */
-export async function usage(days, group, signal) {
+export async function usage(days, group, signal, path = "v1/organization/usage") {
   const start = (Math.floor(Date.now() / 1000 / DAY) - days + 1) * DAY
   const whole = { days: Array.from({ length: days }, (_, index) => ({ start: start + index * DAY, sums: none(), groups: new Map() })), groups: new Map(), sums: none() }
   for (const kind of ["completions", "embeddings"]) {
     let page = null
     do {
-      const answer = await api.json(`v1/organization/usage/${kind}`, { query: { start_time: start, limit: Math.min(PAGE, days), "group_by[]": group, page }, signal })
+      const answer = await api.json(`${path}/${kind}`, { query: { start_time: start, limit: Math.min(PAGE, days), "group_by[]": group, page }, signal })
       for (const bucket of answer.data ?? []) {
         const day = whole.days[Math.round((bucket.start_time - start) / DAY)]
         if (!day) continue

@@ -30,7 +30,7 @@ export function until(engine) {
   return minutes < 1 ? "is freed within a minute" : `is freed in ${minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`}`
 }
 
-/** Returns the item of a model in the list. `act` has the functions open, load, unload, more. */
+/** Returns the item of a model in the list. `act` has the functions address, load, unload, pin, more. */
 export function row(model, { stage, engine, progress, admin, act }) {
   const facts = model.shimmy ?? {}
   const line = [
@@ -48,6 +48,8 @@ export function row(model, { stage, engine, progress, admin, act }) {
       admin && !facts.problem && facts.source !== "upstream" && (stage === "idle"
         ? el("button", { type: "button", "aria-label": `Load ${model.id}`, "aria-disabled": progress !== undefined ? "true" : null, onclick: () => act.load(model) }, progress !== undefined ? el("span.spinner") : icon("play", 16), "Load")
         : el("button", { type: "button", "aria-label": `Unload ${model.id}`, "aria-disabled": stage === "freeing" ? "true" : null, onclick: () => act.unload(model) }, icon("stop", 16), stage === "loading" ? "Stop" : "Unload")),
+      admin && stage === "loaded" && facts.source !== "upstream" && el("button.quiet.icon", { type: "button", "aria-label": `Pin ${model.id}`, title: engine?.pinned ? "Pinned: stays even if other models need its memory" : "Keep it loaded even if other models need its memory",
+        "aria-pressed": String(engine?.pinned === true), onclick: () => act.pin(model, engine?.pinned !== true) }, icon("pin")),
       more),
     stage === "loading" && el("div.meter", { style: { "--share": engine?.progress ?? progress ?? 0 } }))
 }

@@ -3,12 +3,11 @@ import { List } from "../chat/list.js"
 import { Chat } from "../chat/chat.js"
 import { el } from "../dom.js"
 import { Conversation, lasting } from "../chat/conversation.js"
-import { live, onProgress, stopAll } from "../chat/request.js"
+import { live, onProgress } from "../chat/request.js"
 import { onOthers, store } from "../chat/store.js"
 import { settings } from "../storage.js"
 
 const onServer = () => import("../chat/server.js")
-const transfers = () => import("../chat/transfer.js")
 let chat = null, list = null, app = null, root = null, turn = 0
 
 export async function mount(place, owner) {
@@ -18,6 +17,7 @@ export async function mount(place, owner) {
   list = new List(app, { create: () => app.go("chat"), close: () => panel(false), menu: listMenu, itemMenu })
   chat = new Chat(app, { changed: () => list.refresh(), panel: () => panel(), opened: id => { if (chat.conversation?.id !== id || owner.signal.aborted) return; list.select(id); if (app.path[0] !== id) { app.path = [id]; history.replaceState(null, "", app.address(`chat/${id}`)) } }, rename, exportMenu })
   root.append(el("div.chat", {}, list.element, el("div.list-veil", { onclick: () => panel(false) }), chat.element))
+  chat.composer.accept(root.firstChild)
   panel(matchMedia("(min-width: 64rem)").matches && settings.get("list", true))
   onProgress((conversation, node) => { chat.progress(conversation, node); if (node.status !== "running" || node.items.length === 0) list.refresh() }, app.signal)
   onOthers(id => { list.refresh(); chat.changedElsewhere(id) }, app.signal)
@@ -87,11 +87,14 @@ function closeOverlay() {
   panel(false)
 }
 
+const manage = (name, ...values) => import("../chat/manage.js").then(module => module[name]({ app, chat, list }, ...values))
+const rename = record => manage("rename", record)
+
 function listMenu() {
   return [
-    { text: "Import conversations", icon: "upload", run: importFiles },
-    { text: "Export all conversations", icon: "download", run: exportAll },
-    { text: "Open one stored on the server", icon: "server", run: openStored },
+    { text: "Import conversations", icon: "upload", run: () => manage("importFiles") },
+    { text: "Export all conversations", icon: "download", run: () => manage("exportAll") },
+    { text: "Open one stored on the server", icon: "server", run: () => manage("openStored") },
   ]
 }
 
@@ -99,81 +102,13 @@ function itemMenu(record) {
   return [
     { text: "Rename", icon: "edit", run: () => rename(record) },
     ...exportMenu(record), "-",
-    { text: "Delete", icon: "trash", danger: true, run: () => remove(record) },
+    { text: "Delete", icon: "trash", danger: true, run: () => manage("remove", record) },
   ]
 }
-
-/** Returns the object that this page uses for a conversation already, so that no change is lost. */
-const loaded = async record => chat.conversation?.id === record.id ? chat.conversation : live(record.id) ?? Conversation.load(record.id)
 
 function exportMenu(record) {
   return [
-    { text: "Export as JSON", icon: "download", run: async () => { const transfer = await transfers(); transfer.save(transfer.fileName(record.title, "json"), transfer.asJSON([await loaded(record)]), "application/json") } },
-    { text: "Export as Markdown", icon: "download", run: async () => { const transfer = await transfers(); transfer.save(transfer.fileName(record.title, "md"), transfer.asMarkdown(await loaded(record)), "text/markdown") } },
+    { text: "Export as JSON", icon: "download", run: () => manage("exportOne", record, "json") },
+    { text: "Export as Markdown", icon: "download", run: () => manage("exportOne", record, "markdown") },
   ]
-}
-
-async function exportAll() {
-  const all = []
-  for (const record of await store.conversations()) all.push(await Conversation.load(record.id))
-  const transfer = await transfers()
-  transfer.save("conversations.json", transfer.asJSON(all.filter(Boolean)), "application/json")
-}
-
-function importFiles() {
-  const input = el("input", { type: "file", accept: ".json,application/json", multiple: true, onchange: async () => {
-    const transfer = await transfers()
-    let count = 0
-    for (const file of input.files) {
-      try { count += await transfer.importFile(file) } catch (error) { app.toast(`${file.name}: ${error.message}`, { kind: "bad" }) }
-    }
-    list.refresh()
-    if (chat.conversation) chat.changedElsewhere(chat.conversation.id)
-    if (count > 0) app.toast(count === 1 ? "One conversation imported." : `${count} conversations imported.`, { kind: "good" })
-  } })
-  input.click()
-}
-
-async function openStored() {
-  const field = el("input", { required: true, placeholder: "conv_…", autofocus: true, spellcheck: "false", pattern: "\\s*conv_.+" })
-  const done = await app.dialog({
-    title: "Open a conversation of the server", body: [el("p", {}, "Enter its ID. Another browser shows it under “About this conversation”."), el("label.field", {}, el("span", {}, "ID"), field)],
-    actions: [{ text: "Cancel", value: false }, { text: "Open", kind: "primary", submit: true, value: true }],
-  }).result
-  if (done === true) app.go(`chat/${field.value.trim()}`)
-}
-
-async function rename(record) {
-  const field = el("input", { required: true, maxlength: "200", ".value": record.title, dir: "auto", autofocus: true })
-  const done = await app.dialog({ title: "Rename", body: el("label.field", {}, el("span", {}, "Title"), field), actions: [{ text: "Cancel", value: false }, { text: "Rename", kind: "primary", submit: true, value: true }] }).result
-  if (done !== true) return
-  const conversation = await loaded(record)
-  if (!conversation) return
-  conversation.record.title = field.value.trim()
-  await conversation.save([], { touch: false })
-  if (conversation.record.server) app.api.json(`v1/conversations/${conversation.record.server}`, { body: { metadata: { title: conversation.record.title } } }).catch(error => app.toast(error.message, { kind: "bad" }))
-  list.refresh()
-  chat.retitle()
-}
-
-async function remove(record) {
-  const where = record.place === "server" ? "It is deleted in this browser and on the server." : "It is stored only in this browser."
-  if (!await app.confirm({ title: "Delete this conversation?", text: `${record.title || "The conversation"}. ${where}`, action: "Delete", danger: true })) return
-  try {
-    const conversation = await loaded(record)
-    if (conversation) {
-      await stopAll(conversation)
-      if (record.server) await (await onServer()).remove(conversation)
-      conversation.isRemoved = true
-    }
-    await store.remove(record.id)
-    if (chat.conversation?.id === record.id) {
-      chat.composer.key = null
-      app.go("chat")
-    }
-    settings.set(`draft.${record.id}`, null)
-  } catch (error) {
-    app.toast(error.message, { kind: "bad" })
-  }
-  list.refresh()
 }

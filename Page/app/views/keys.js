@@ -4,7 +4,8 @@ import { codeBlock } from "../code.js"
 import { el, fill } from "../dom.js"
 import { ago, day } from "../format.js"
 import { icon } from "../icons.js"
-import { createKey, limitWords, showKey } from "../keys/form.js"
+import { changeKey, createKey, limitWords, showKey } from "../keys/form.js"
+import { OwnKey } from "../keys/own.js"
 import { Report } from "../keys/report.js"
 import { keys } from "../keys/usage.js"
 
@@ -40,12 +41,12 @@ class KeysView {
     await this.report.load()
   }
 
-  /** Shows a person without the role admin what there is to know. */
-  refuse() {
-    fill(this.content, el("div.empty", {}, icon("key"), el("h2", {}, "For admins"),
-      el("p", {}, "Your key works, but it does not have the role admin. Keys and usage of this server are visible to admins only."),
-      el("p", {}, "Ask the person who runs the server for your limits, or enter another key."),
-      el("button", { type: "button", onclick: async () => { if (await this.app.key.ask("Enter a key with the role admin.")) { fill(this.content, this.notice, this.report.element, this.section); await this.load() } } }, "Enter another key")))
+  /** Shows a person without the role admin the own key. */
+  async refuse() {
+    const other = el("button", { type: "button", onclick: async () => { if (await this.app.key.ask("Enter a key with the role admin.")) { fill(this.content, this.notice, this.report.element, this.section); await this.load() } } }, "Enter another key")
+    const own = new OwnKey(this.app)
+    fill(this.content, own.element, el("p.row.small.muted", {}, el("span", {}, "The keys and the usage of the whole server are visible to keys with the role admin only."), other))
+    await own.load()
   }
 
   draw() {
@@ -70,6 +71,7 @@ class KeysView {
     if (own.weight !== 1 && own.weight > 0) limits.push(`weight ${own.weight}`)
     const ended = own.expires_at > 0 && own.expires_at * 1000 <= Date.now()
     const button = el("button.quiet.icon", { type: "button", "aria-label": `More for ${key.name}`, "aria-haspopup": "menu", "aria-expanded": "false", onclick: () => this.app.menu(button, [
+      { text: "Change …", hint: fixed ? null : "name, role, models, limits and end", icon: "edit", disabled: fixed, run: () => this.change(key) },
       { text: "Rotate …", hint: fixed ? "This key is in shimmy.toml; change it there" : "a new text; the old one ends", icon: "retry", disabled: fixed, run: () => this.rotate(key) },
       { text: "Revoke …", hint: fixed ? null : "ends the key for ever", icon: "trash", danger: true, disabled: fixed, run: () => this.revoke(key) },
     ]) }, icon("more"))
@@ -89,6 +91,13 @@ class KeysView {
     if (!made) return
     await this.reload()
     await showKey(this.app, made, `The key of ${made.name}`)
+  }
+
+  async change(key) {
+    const names = await this.app.models.list().then(list => list.map(model => model.id), () => [])
+    if (!await changeKey(this.app, names, key)) return
+    this.app.toast(`The key of ${key.name} is changed.`)
+    await this.reload()
   }
 
   async rotate(key) {

@@ -9,6 +9,7 @@ import { PullList, fillSuggestions, memoryCard } from "../models/panels.js"
 import { pulls } from "../models/pulls.js"
 import { row, until } from "../models/row.js"
 import { State } from "../models/state.js"
+import { Unfinished } from "../models/unfinished.js"
 
 const EVERY = 2000
 let view = null
@@ -49,6 +50,7 @@ class ModelsView {
     this.notice = el("div.slot")
     this.downloads = el("section.stack", { "aria-labelledby": "pulls-title", hidden: true }, el("h2#pulls-title", {}, "Downloads"), el("ul.list-card", { role: "list" }))
     this.pullList = new PullList(this.downloads.lastChild)
+    this.unfinished = new Unfinished(app, () => this.refresh())
     this.items = el("ul.list-card.models", { role: "list" })
     this.otherItems = el("ul.list-card.models", { role: "list" })
     this.others = el("section.stack", { "aria-labelledby": "others-title", hidden: true }, el("h2#others-title", {}, "On other servers"), this.otherItems)
@@ -58,7 +60,7 @@ class ModelsView {
     this.pullButton = el("button.primary", { type: "button", onclick: () => this.askPull("") }, icon("download", 18), "Pull a model")
     this.rescanButton = rescan
     fill(root, app.header("Models", rescan, this.pullButton),
-      el("div.page.wide", {}, this.notice, this.memory, this.downloads,
+      el("div.page.wide", {}, this.notice, this.memory, this.downloads, this.unfinished.element,
         el("section.stack", { "aria-labelledby": "list-title" },
           el("div.spread", {}, el("h2#list-title", {}, "On this machine"), el("div.row.filters", {}, this.search, this.order)), this.found, this.items),
         this.others, this.suggestions))
@@ -81,6 +83,7 @@ class ModelsView {
     if (this.signal.aborted) return
     this.draw()
     this.drawSuggestions()
+    if (this.state.admin) this.unfinished.load()
     this.open(this.app.path.join("/"))
     this.timer ??= setInterval(() => this.watch(), EVERY)
   }
@@ -157,6 +160,7 @@ class ModelsView {
   drawPulls() {
     this.downloads.hidden = pulls.all.length === 0
     this.pullList.draw()
+    this.unfinished.follow()
   }
 
   drawSuggestions() {
@@ -172,6 +176,7 @@ class ModelsView {
     address: model => this.app.address(`models/${encodeURIComponent(model.id)}`),
     load: model => this.load(model),
     unload: model => this.unload(model),
+    pin: (model, on) => this.pin(model, on),
     more: (model, button) => this.menu(model, button),
   }
 
@@ -186,7 +191,10 @@ class ModelsView {
       usable && (facts.capabilities ?? []).includes("chat") && { text: "Chat with it", icon: "chat", run: () => { settings.set("model", model.id); app.go("chat") } },
       { text: "Connect a client", icon: "link", run: () => app.go(`help?model=${encodeURIComponent(model.id)}`) },
       admin && usable && "-",
-      admin && usable && { text: "Keep loaded", hint: "until it is unloaded or the memory is needed", icon: "pin", run: () => this.load(model, -1) },
+      admin && usable && (state.engineOf(model.id)?.pinned
+        ? { text: "Unpin", hint: "lets it go when its time is over or its memory is needed", icon: "pin", run: () => this.pin(model, false) }
+        : { text: "Pin", hint: "loads it and keeps it until it is unpinned or unloaded", icon: "pin", run: () => this.pin(model, true) }),
+      admin && usable && { text: "Keep loaded", hint: "until it is unloaded or the memory is needed", icon: "clock", run: () => this.load(model, -1) },
       admin && usable && { text: "Keep loaded for an hour", icon: "clock", run: () => this.load(model, "1h") },
       admin && usable && { text: "Keep loaded for 5 minutes", icon: "clock", run: () => this.load(model, "5m") },
       admin && "-",
@@ -207,6 +215,19 @@ class ModelsView {
       this.app.toast(keepAlive === undefined ? `${model.id} is loaded.` : `${model.id} is loaded and stays for now.`, { kind: "good" })
     } catch (error) { if (!error.aborted) this.app.toast(error.message, { kind: "bad" }) }
     this.loads.delete(model.id)
+    await this.refresh()
+  }
+
+  /** Pins a model, after loading it with its progress, or ends its pin. */
+  async pin(model, on) {
+    if (on && this.state.stage(model) !== "loaded") {
+      await this.load(model)
+      if (this.state.stage(model) !== "loaded") return
+    }
+    try {
+      await api.json(`v1/models/${on ? "pin" : "unpin"}`, { body: { model: model.id } })
+      this.app.toast(on ? `${model.id} is pinned.` : `${model.id} is no longer pinned.`)
+    } catch (error) { this.app.toast(error.message, { kind: "bad" }) }
     await this.refresh()
   }
 
