@@ -29,6 +29,7 @@ import mixed  # noqa: E402
 import overhead  # noqa: E402
 import scenarios  # noqa: E402
 import two_models  # noqa: E402
+import upstream_overhead  # noqa: E402
 from package_index import unpacked  # noqa: E402
 from paths import cache_directory, model_directory  # noqa: E402
 from pins import DEFAULT_MODEL, EMBEDDING_MODEL, LLAMA  # noqa: E402
@@ -117,6 +118,7 @@ ALONE = {
     "masks": masks.run,
     "pressure": lambda _: pressure.run(PROGRAM),
     "connections": lambda _: connections.run(PROGRAM),
+    "upstreams": lambda weights: upstream_overhead.run(weights, PROGRAM),
 }
 
 # Curves: scenario, prefix of its keys, title, unit, factor, axis.
@@ -256,6 +258,9 @@ def report(results: dict, notes: dict, folder: str) -> str:
         lines += ["", "## Beside requests at the limits", ""] + pressure.table(results["pressure"]["shimmy"][0])
     if "connections" in results:
         lines += ["", "## Many connections", ""] + connections.table(results["connections"]["shimmy"][0])
+    if "upstreams" in results:
+        lines += ["", "## In front of other servers", "", "The cost of going through Shimmy, which alternates with going to the upstream directly; medians.", ""]
+        lines += upstream_overhead.table(results["upstreams"]["shimmy"][0])
     lines.append("")
     lines += [f"![{title}]({folder}/{file})" for title, file in plots(results, lambda *_: None, folder)]
     return "\n".join(lines) + "\n"
