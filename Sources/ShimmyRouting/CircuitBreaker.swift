@@ -45,6 +45,8 @@ package struct CircuitBreaker: Hashable, Sendable {
     private var consecutiveFailures = 0
     /// The number of pauses since the last success.
     private var pauses = 0
+    /// Whether the upstream asked for the last pause.
+    private var wasAsked = false
 
     package init(limits: Limits = Limits()) {
         self.limits = limits
@@ -86,6 +88,7 @@ package struct CircuitBreaker: Hashable, Sendable {
     package mutating func failed(wasProbe: Bool, retryAfter: Duration? = nil, random: Double, at now: ContinuousClock.Instant) {
         if let retryAfter, retryAfter > .zero {
             open(for: min(retryAfter, limits.maxRetryAfter), random, at: now)
+            wasAsked = true
             return
         }
         if wasProbe, isProbing {
@@ -106,8 +109,15 @@ package struct CircuitBreaker: Hashable, Sendable {
         if wasProbe, case .probing(let until) = stored { stored = .open(until: until) }
     }
 
-    /// Closes the breaker, such as after a successful health check of a replica that started again.
-    package mutating func close() {
+    /// Ends a pause after failures, because a health check found the replica working again. The next request is the probe. A pause that the upstream
+    /// asked for goes on.
+    package mutating func recovered(at now: ContinuousClock.Instant) {
+        guard case .open(let until) = stored, !wasAsked else { return }
+        stored = .open(until: min(until, now))
+        pauses = 0
+    }
+
+    private mutating func close() {
         stored = .closed
         consecutiveFailures = 0
         pauses = 0
@@ -129,6 +139,7 @@ package struct CircuitBreaker: Hashable, Sendable {
         var until = now + pause + jitter
         if case .open(let earlier) = stored { until = max(until, earlier) }
         stored = .open(until: until)
+        wasAsked = false
         pauses = min(pauses + 1, Self.maxPauses)
         consecutiveFailures = 0
         window.clear()

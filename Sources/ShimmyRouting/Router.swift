@@ -57,6 +57,7 @@ package struct Router: Sendable {
 
     package mutating func setHealth(_ health: ReplicaHealth, of id: ReplicaID, at now: ContinuousClock.Instant) {
         guard let slot = table.slot(of: id) else { return }
+        if health == .healthy, table.states[slot].health != .healthy { table.states[slot].breaker.recovered(at: now) }
         table.states[slot].health = health
         refresh(slot, at: now)
     }

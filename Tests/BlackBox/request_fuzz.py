@@ -78,7 +78,7 @@ CORPUS = [
     ("POST", "/v1/responses/resp_1/cancel", {}),
     ("DELETE", "/v1/responses/resp_1", None),
     ("POST", "/v1/conversations", {"items": ITEMS[:1], "metadata": {"a": "b"}}),
-    ("GET", "/v1/conversations?limit=100&order=desc&after=conv_1", None),
+    ("GET", "/v1/conversations?limit=100&order=desc", None),
     ("GET", "/v1/conversations/conv_1/items?limit=100&order=desc", None),
     ("POST", "/v1/conversations/conv_1/items", {"items": ITEMS}),
     ("DELETE", "/v1/conversations/conv_1/items/msg_1", None),
@@ -151,7 +151,7 @@ CORPUS = [
     ("GET", "/props?model=tiny", None), ("GET", "/slots", None), ("GET", "/metrics", None),
 ]
 # The model of the corpus generates text and has no tokens for a gap, so that it refuses these.
-NOT_FOR_THE_MODEL = {"/api/embed", "/embedding", "/infill"}
+NOT_FOR_THE_MODEL = {"/api/embed", "/embedding", "/infill", "/v1/audio/speech", "/v1/images/generations"}
 LLAMA_SERVER = ("/completion", "/infill", "/embedding", "/apply-template", "/props", "/slots")
 
 EXTREMES = [

@@ -113,4 +113,24 @@ import Testing
         breaker.abandoned(wasProbe: true)
         #expect(breaker.state(at: start + .seconds(1)) == .halfOpen)
     }
+
+    @Test func aRecoveryEndsAPauseAfterFailures() {
+        var breaker = opened()
+        _ = breaker.started()
+        breaker.failed(wasProbe: true, random: 0, at: start)
+        breaker.recovered(at: start)
+        #expect(breaker.state(at: start) == .halfOpen)
+        // The next pause is the first one again.
+        _ = breaker.started()
+        breaker.failed(wasProbe: true, random: 0, at: start)
+        #expect(breaker.state(at: start) == .open(until: start + .seconds(1)))
+        // The upstream knows better when it has room.
+        var asked = CircuitBreaker(limits: limits())
+        asked.failed(wasProbe: false, retryAfter: .seconds(20), random: 0, at: start)
+        asked.recovered(at: start)
+        #expect(asked.state(at: start) == .open(until: start + .seconds(20)))
+        var closed = CircuitBreaker(limits: limits())
+        closed.recovered(at: start)
+        #expect(closed.state(at: start) == .closed)
+    }
 }

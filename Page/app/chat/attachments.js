@@ -4,8 +4,8 @@ import * as format from "../format.js"
 import { icon } from "../icons.js"
 import { toast } from "../overlays.js"
 import { settings } from "../storage.js"
-import { database } from "./database.js"
 import { MAX_FILES, readFile, validFiles } from "./files.js"
+import { database } from "./store.js"
 
 const memory = new Map()
 // Drafts have a database of their own, so that its version is independent of that of conversations.

@@ -17,6 +17,8 @@ struct LiveConfiguration: Sendable {
     let logger: Logger
     /// The settings with which the server started.
     private let started = Environment.process
+    /// The contents of the candidate files before the server listens, because the file may change before `run` watches it.
+    private let contentsAtStart = Self.contents()
 
     init(command: ServeCommand, server: ServerConfiguration, models: ModelManager, modelWatch: ModelWatch, logger: Logger) {
         self.command = command
@@ -39,14 +41,18 @@ struct LiveConfiguration: Sendable {
 
     /// Reloads the file after each change of its contents. Editors write a file in several steps, so the contents are compared 200 ms after a change.
     private func followFile(_ watcher: FolderWatcher) async {
-        var seen = await contents
         await watchFolders(watcher)
-        for await _ in watcher.changes {
-            guard (try? await Task.sleep(for: .milliseconds(200))) != nil else { return }
-            await watchFolders(watcher)
+        var seen = contentsAtStart
+        func look() async {
             let now = await contents
             if now != seen { await reload() }
             seen = now
+        }
+        await look()
+        for await _ in watcher.changes {
+            guard (try? await Task.sleep(for: .milliseconds(200))) != nil else { return }
+            await watchFolders(watcher)
+            await look()
         }
     }
 
@@ -56,12 +62,11 @@ struct LiveConfiguration: Sendable {
     /// are not detected: they take effect on SIGHUP.
     private var contents: [[UInt8]?] {
         get async {
-            let read = try? await DiskWork.shared.run(patience: Self.patience) {
-                ProcessConfiguration.shared.candidates.map { RegularFile.read($0, limit: Self.largestFile) }
-            }
-            return read ?? []
+            (try? await DiskWork.shared.run(patience: Self.patience) { Self.contents() }) ?? []
         }
     }
+
+    private static func contents() -> [[UInt8]?] { ProcessConfiguration.shared.candidates.map { RegularFile.read($0, limit: largestFile) } }
 
     private func watchFolders(_ watcher: FolderWatcher) async {
         _ = try? await DiskWork.shared.run(patience: Self.patience) { watcher.watch(watchedFolders) }
