@@ -202,15 +202,7 @@ package struct ChatCall {
     private mutating func finish() -> UpstreamCall {
         report.withoutEffect += writer.withoutEffect
         let isTogether = request.choices <= 1 || fields.takesChoices(request.sampling)
-        let count = isTogether ? 1 : request.choices
-        let bodies = (0..<max(1, count)).map { index -> JSONObject in
-            var body = writer.json
-            // Equal seeds would make equal choices.
-            if index > 0, let seed = request.sampling.seed, let name = fields.name(.seed) {
-                body[name] = SamplingFields.seed(seed &+ Int64(index), kind)
-            }
-            return body
-        }
+        let bodies = writer.bodies(choices: isTogether ? 1 : request.choices, seed: request.sampling.seed)
         var call = UpstreamCall(path: "/v1/chat/completions", bodies: bodies, choicesPerBody: isTogether ? max(1, request.choices) : 1)
         call.ownStops = Array(request.stops.dropFirst(mostStops))
         call.report = report

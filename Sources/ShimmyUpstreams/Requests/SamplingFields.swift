@@ -87,8 +87,19 @@ struct SamplingFields {
         json["dry_sequence_breakers"] = .array(dry.breakers.map(JSON.string))
     }
 
+    /// Returns the bodies of several requests with one choice each.
+    /// - seed: the seed of the first choice; nil if the request has none.
+    func bodies(choices: Int, seed: Int64?) -> [JSONObject] {
+        (0..<max(1, choices)).map { index in
+            var body = json
+            // Equal seeds would make equal choices.
+            if index > 0, let seed, let name = fields.name(.seed) { body[name] = Self.seed(seed &+ Int64(index), kind) }
+            return body
+        }
+    }
+
     /// Returns a seed as the upstream takes it.
-    static func seed(_ seed: Int64, _ kind: UpstreamKind) -> JSON {
+    private static func seed(_ seed: Int64, _ kind: UpstreamKind) -> JSON {
         // llama-server reads the low 32 bits, and draws a seed if all of them are set.
         let isDrawn = kind == .llamaServer && UInt32(truncatingIfNeeded: seed) == .max
         return .number(JSONNumber(isDrawn ? Int64(Int32.max) : seed))

@@ -27,7 +27,7 @@ package enum TextCall {
         let isTogether = isTogether(request, fields)
         if isTogether, request.choices > 1 { writer.set(.choices, .int(request.choices)) }
         var call = UpstreamCall(
-            path: "/v1/completions", bodies: isTogether ? [] : bodies(request, writer.json, fields, kind),
+            path: "/v1/completions", bodies: isTogether ? [] : bodies(request, writer),
             choicesPerBody: isTogether ? request.prompts.count.saturated(multipliedBy: max(1, request.choices)) : 1)
         if isTogether {
             var body = writer.json
@@ -73,14 +73,11 @@ package enum TextCall {
     }
 
     /// Returns a body for each answer to each prompt.
-    private static func bodies(_ request: TextRequest, _ body: JSONObject, _ fields: UpstreamFields, _ kind: UpstreamKind) -> [JSONObject] {
+    private static func bodies(_ request: TextRequest, _ writer: SamplingFields) -> [JSONObject] {
         request.prompts.flatMap { prompt in
-            (0..<max(1, request.choices)).map { choice -> JSONObject in
+            writer.bodies(choices: request.choices, seed: request.sampling.seed).map { body in
                 var body = body
                 body["prompt"] = json(prompt)
-                if choice > 0, let seed = request.sampling.seed, let name = fields.name(.seed) {
-                    body[name] = SamplingFields.seed(seed &+ Int64(choice), kind)
-                }
                 return body
             }
         }

@@ -169,14 +169,7 @@ package struct ResponseCall {
 
     private mutating func finish() -> UpstreamCall {
         report.withoutEffect += writer.withoutEffect
-        let bodies = (0..<max(1, request.choices)).map { index -> JSONObject in
-            var body = writer.json
-            // Equal seeds would make equal choices.
-            if index > 0, let seed = request.sampling.seed, let name = fields.name(.seed) {
-                body[name] = SamplingFields.seed(seed &+ Int64(index), kind)
-            }
-            return body
-        }
+        let bodies = writer.bodies(choices: request.choices, seed: request.sampling.seed)
         var call = UpstreamCall(path: "/v1/responses", bodies: bodies, choicesPerBody: 1)
         // The API has no stop strings.
         call.ownStops = request.stops
