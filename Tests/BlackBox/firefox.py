@@ -21,7 +21,9 @@ PREFERENCES = {
 # Messages of the console for addresses below a prefix, without those about style sheets: browsers report each other's properties.
 MESSAGES = """
 const [prefix] = arguments
-return Services.console.getMessageArray().filter(each => each instanceof Ci.nsIScriptError && each.category !== "CSS Parser" && each.sourceName.startsWith(prefix))
+const all = Services.console.getMessageArray()
+Services.console.reset()
+return all.filter(each => each instanceof Ci.nsIScriptError && each.category !== "CSS Parser" && each.sourceName.startsWith(prefix))
     .map(each => each.errorMessage)
 """
 
@@ -135,7 +137,7 @@ class Firefox:
         self.send("WebDriver:ElementClick", id=element)
 
     def messages(self, prefix: str) -> list[str]:
-        """Returns errors and warnings of the console about files of a server."""
+        """Returns errors and warnings of the console about files of a server, and empties the console, so that each test has its own."""
         self.send("Marionette:SetContext", value="chrome")
         try:
             return self.run(MESSAGES, prefix)
