@@ -13,7 +13,7 @@ DIST ?= .build-dist/packages
 # Seconds for which 'make fuzz' and 'make soak' look for faults.
 SECONDS ?=
 
-.PHONY: help run build test test-unit test-blackbox test-page test-long test-engines bench fuzz fuzz-check soak routing sanitize dist dist-check compat-docs format lint clean tools llama page model
+.PHONY: help run build test test-unit test-blackbox test-page pictures test-long test-engines bench fuzz fuzz-check soak routing sanitize dist dist-check compat-docs format lint clean tools llama page model
 
 help: ## List these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ test-blackbox: build model
 
 test-page: build model ## Run the tests of the page in a browser (they need Chromium)
 	$(PYTHON) scripts/run_blackbox.py --page
+
+pictures: build model ## Take the pictures of the page in docs/images (they need Chromium)
+	$(PYTHON) scripts/run_blackbox.py --page --script page_pictures.py
 
 test-long: build model fuzz-check test-page ## Run the tests that take too long for every change
 	$(PYTHON) scripts/run_blackbox.py --long

@@ -10,8 +10,9 @@ import subprocess
 import time
 from pathlib import Path
 
+from driven_browser import BrowserError, DrivenBrowser
+
 NAMES = ("firefox-esr", "firefox")
-ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 PREFERENCES = {
     "marionette.port": 0, "browser.shell.checkDefaultBrowser": False, "datareporting.policy.dataSubmissionEnabled": False, "toolkit.telemetry.enabled": False,
     "app.update.enabled": False, "extensions.update.enabled": False, "network.captive-portal-service.enabled": False, "network.connectivity-service.enabled": False,
@@ -28,16 +29,12 @@ return all.filter(each => each instanceof Ci.nsIScriptError && each.category !==
 """
 
 
-class FirefoxError(Exception):
-    pass
-
-
 def program() -> str | None:
     """Returns the path of a Firefox of this machine."""
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
-class Firefox:
+class Firefox(DrivenBrowser):
     """A Firefox without a window, with a profile of its own."""
 
     def __init__(self, profile: Path, seconds: float = 60):
@@ -55,12 +52,6 @@ class Firefox:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
     def close(self):
         if self.connection is not None:
@@ -81,7 +72,7 @@ class Firefox:
                 return int((profile / "MarionetteActivePort").read_text())
             except (FileNotFoundError, ValueError):
                 time.sleep(0.05)
-        raise FirefoxError("Firefox does not listen for commands")
+        raise BrowserError("Firefox does not listen for commands")
 
     def _receive(self):
         while b":" not in self.buffer:
@@ -96,7 +87,7 @@ class Firefox:
     def _more(self):
         part = self.connection.recv(65536)
         if not part:
-            raise FirefoxError("Firefox closed the connection")
+            raise BrowserError("Firefox closed the connection")
         self.buffer += part
 
     def send(self, name: str, **parameters):
@@ -107,34 +98,8 @@ class Firefox:
         _, number, error, result = self._receive()
         assert number == self.number
         if error is not None:
-            raise FirefoxError(f"{name}: {error['error']}: {error['message']}")
+            raise BrowserError(f"{name}: {error['error']}: {error['message']}")
         return result.get("value", result) if isinstance(result, dict) else result
-
-    def open(self, address: str):
-        self.send("WebDriver:Navigate", url=address)
-
-    def run(self, script: str, *arguments):
-        """Runs a script in the page and returns what it returns."""
-        return self.send("WebDriver:ExecuteScript", script=script, args=list(arguments))
-
-    def wait(self, script: str, *arguments, seconds: float | None = None):
-        """Waits until a script returns something that is true, and returns it."""
-        found = self.send("WebDriver:ExecuteAsyncScript", script=f"""
-            const done = arguments[arguments.length - 1], values = [...arguments].slice(0, -2), end = Date.now() + arguments[arguments.length - 2]
-            const look = () => {{ let found = null; try {{ found = (function () {{ {script} }}).apply(null, values) }} catch {{}}
-                found || Date.now() > end ? done(found || null) : setTimeout(look, 50) }}
-            look()""", args=[*arguments, int(1000 * (seconds or self.seconds * 0.9))])
-        assert found, f"{script} {arguments}: {self.run('return document.body.innerText')[:3000]}"
-        return found
-
-    def write(self, selector: str, text: str):
-        """Types into an element. Keys without a character are those of WebDriver, such as ENTER."""
-        element = self.send("WebDriver:FindElement", using="css selector", value=selector)[ELEMENT]
-        self.send("WebDriver:ElementSendKeys", id=element, text=text)
-
-    def click(self, selector: str):
-        element = self.send("WebDriver:FindElement", using="css selector", value=selector)[ELEMENT]
-        self.send("WebDriver:ElementClick", id=element)
 
     def messages(self, prefix: str) -> list[str]:
         """Returns errors and warnings of the console about files of a server, and empties the console, so that each test has its own."""
@@ -143,6 +108,3 @@ class Firefox:
             return self.run(MESSAGES, prefix)
         finally:
             self.send("Marionette:SetContext", value="content")
-
-
-ENTER = "\ue007"

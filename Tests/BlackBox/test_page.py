@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import re
 
 import pytest
@@ -216,6 +217,19 @@ def test_a_snapshot_shows_the_engine(server):
     model = next(each for each in last["engine"]["data"] if each["model"] == MODEL)
     assert model["recent_steps"] and model["stream_gap"] == 0.1
     assert sum(segment["cells"] for segment in model["segments"]) == model["cells"]["used"] > 0
+
+
+@pytest.mark.alone
+def test_watching_takes_less_than_a_hundredth_of_the_machine(start):
+    """One listener more or less changes little, because all of them share each snapshot."""
+    server = start()
+    server.chat(max_tokens=200, ignore_eos=True)
+    events = server.request("GET", "/admin/events?limit=8").body.decode()
+    snapshots = [json.loads(block.split("data: ", 1)[1]) for block in events.split("\n\n") if block]
+    # The first second has the end of the answer before.
+    first, last = snapshots[1], snapshots[-1]
+    spent = last["process"]["cpu_seconds"] - first["process"]["cpu_seconds"]
+    assert spent / (last["time"] - first["time"]) / os.cpu_count() < 0.01
 
 
 def test_listeners_are_bounded(start):

@@ -190,6 +190,15 @@ def test_an_answer_is_held_to_a_schema_and_a_grammar(page):
     assert answers(page).last.locator(".prose").inner_text() in ("left", "right")
 
 
+def test_models_are_offered_with_what_they_can_do(page):
+    picker = page.get_by_role("button", name=re.compile("^Model: "))
+    expect(picker.locator(".chip")).to_have_text("tools")
+    picker.click()
+    expect(page.get_by_role("menuitemradio", name=MODEL)).to_contain_text(re.compile(r"134\.5M parameters · Q4_1 · 98\.4 MB · 8\.2K context · (loaded · )?tools"))
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("menuitemradio")).to_have_count(0)
+
+
 def test_two_models_answer_side_by_side(page):
     short(page)
     page.get_by_role("button", name="More about this conversation").click()

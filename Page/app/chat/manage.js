@@ -24,7 +24,7 @@ export async function exportAll() {
 }
 
 export function importFiles({ app, chat, list }) {
-  const input = el("input", { type: "file", accept: ".json,application/json", multiple: true, onchange: async () => {
+  const input = el("input", { type: "file", accept: ".json,.md,.markdown,application/json,text/markdown", multiple: true, onchange: async () => {
     let count = 0
     for (const file of input.files) {
       try { count += await importFile(file) } catch (error) { app.toast(`${file.name}: ${error.message}`, { kind: "bad" }) }

@@ -3,7 +3,7 @@ import { copyButton } from "../copy.js"
 import { el, fill } from "../dom.js"
 import * as format from "../format.js"
 import { icon } from "../icons.js"
-import { MarkdownView } from "../markdown.js"
+import { Prose } from "../later.js"
 import { callsOf, textOf } from "./conversation.js"
 import { isRunning } from "./request.js"
 
@@ -123,7 +123,7 @@ export class MessageView {
 class Text {
   constructor() {
     this.element = el("div.prose", { dir: "auto" })
-    this.view = new MarkdownView(this.element)
+    this.view = new Prose(this.element)
     this.shown = null
   }
 
@@ -138,7 +138,7 @@ class Text {
 class Reasoning {
   constructor() {
     this.text = el("div.prose", { dir: "auto" })
-    this.view = new MarkdownView(this.text)
+    this.view = new Prose(this.text)
     this.title = el("span")
     this.element = el("details.reasoning", { ontoggle: () => this.#render() }, el("summary", {}, icon("thought", 18), this.title), this.text)
   }

@@ -45,8 +45,13 @@ function fence(text, language) {
 /** Imports a file of exported conversations and returns their number. Those that are here already are updated. Throws an Error with plain words. */
 export async function importFile(file) {
   if (file.size > MAX_FILE) throw new Error("The file is larger than 256 MB.")
+  const text = await file.text()
   let data
-  try { data = JSON.parse(await file.text()) } catch { throw new Error("The file is not JSON.") }
+  try { data = JSON.parse(text) } catch {
+    if (!/\.(?:md|markdown)$/i.test(file.name)) throw new Error("The file is neither JSON nor Markdown.")
+    await importOne((await import("./from-markdown.js")).fromMarkdown(text))
+    return 1
+  }
   if (data?.format !== FORMAT || !Array.isArray(data.conversations)) throw new Error("The file is not an export of this page.")
   let count = 0
   for (const each of data.conversations.slice(0, 10_000)) {

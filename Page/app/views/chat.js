@@ -4,6 +4,7 @@ import { Chat } from "../chat/chat.js"
 import { el } from "../dom.js"
 import { Conversation, lasting } from "../chat/conversation.js"
 import { live, onProgress } from "../chat/request.js"
+import { prepare } from "../later.js"
 import { onOthers, store } from "../chat/store.js"
 import { settings } from "../storage.js"
 
@@ -45,7 +46,8 @@ export async function route(path) {
   const [id] = path
   if (id === undefined) return show(Conversation.create({ place: settings.get("place", "browser"), model: settings.get("model"), settings: lasting(settings.get("chat", {})) }))
   if (chat.conversation?.id === id) return
-  const found = live(id) ?? (id.startsWith("conv_") ? await fromServer(id) : await Conversation.load(id))
+  // The texts come up with their Markdown, and not without it first.
+  const [found] = await Promise.all([live(id) ?? (id.startsWith("conv_") ? fromServer(id) : Conversation.load(id)), prepare()])
   if (mine !== turn) return
   if (!found) { app.toast("This conversation is not in this browser.", { kind: "bad" }); return app.go("chat", { replace: true }) }
   await show(found)

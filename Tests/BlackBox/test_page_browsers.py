@@ -1,12 +1,15 @@
-"""The page in Firefox: what it needs of a browser beside Chromium. The other tests of the page have the details."""
+"""The page in Firefox and WebKit: what it needs of a browser beside Chromium. The other tests of the page have the details."""
 
 import json
 
 import pytest
 
 import firefox
-from firefox import ENTER, Firefox
+import webkit
+from driven_browser import ENTER
+from firefox import Firefox
 from server import MODEL
+from webkit import WebKit
 
 VIEWS = {"models": "Models", "now": "Now", "requests": "Requests", "keys": "Keys and usage", "help": "Help"}
 # An image of one pixel.
@@ -19,11 +22,17 @@ document.querySelector(".chat").dispatchEvent(new DragEvent("drop", { dataTransf
 """
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if firefox.program() is None:
-        pytest.skip("this machine has no Firefox; on Debian: apt-get install firefox-esr")
-    with Firefox(tmp_path_factory.mktemp("firefox")) as browser:
+@pytest.fixture(scope="module", params=["Firefox", "WebKit"])
+def browser(tmp_path_factory, request):
+    if request.param == "Firefox":
+        if firefox.program() is None:
+            pytest.skip("this machine has no Firefox; on Debian: apt-get install firefox-esr")
+        browser = Firefox(tmp_path_factory.mktemp("firefox"))
+    else:
+        if webkit.program() is None:
+            pytest.skip("this machine has no driver for WebKit; on Debian: apt-get install webkit2gtk-driver xvfb")
+        browser = WebKit()
+    with browser:
         yield browser
 
 
