@@ -223,7 +223,10 @@ let package = Package(
 
         target(
             "ShimmyTestSupport",
-            ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyModels", .product(name: "Logging", package: "swift-log")]),
+            [
+                "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyModels", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         tests("ShimmyCore"),
         tests("ShimmyJSON"),
         tests("ShimmyTerminal"),

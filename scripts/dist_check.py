@@ -4,13 +4,15 @@
 
 - Processors: runs the program in QEMU's user mode on the models of processors that distinguish the variants, and lets each generate the same tokens.
 - Roots: unpacks Debian 11 (glibc 2.31), 12 and 13 and, if the archive can be reached, Ubuntu 24.04 with debootstrap, with nothing installed but
-  the base system. Generates tokens with the program of the archive; installs, upgrades and purges the package beside the archive. Needs root.
+  the base system. Generates tokens with the program of the archive; installs an older version of the package beside the archive, upgrades it, and
+  removes and purges it. The configuration and data survive all but the purge. The older version is the same package with a lower number. Needs root.
 - Speed: generates with the program and with another one in turn, five times each, and reports the ratio of the medians.
 
 Needs debootstrap and qemu-user. Prints one line for each check and exits with 1 if one failed.
 """
 
 import argparse
+import re
 import shutil
 import statistics
 import subprocess
@@ -34,6 +36,12 @@ RELEASES = {
     "debian-11": ("bullseye", DEBIAN), "debian-12": ("bookworm", DEBIAN), "debian-13": ("trixie", DEBIAN),
     "ubuntu-24.04": ("noble", ["http://archive.ubuntu.com/ubuntu"]),
 }
+
+# A version below all versions, and a file that only the package with that version has.
+OLDER, DROPPED = "0.0.1", "usr/share/doc/shimmy/older"
+# The directories of the service, and files in them that an upgrade and a removal keep.
+PLACES = ["etc/shimmy", "var/lib/shimmy", "var/lib/shimmy/models", "var/cache/shimmy"]
+KEPT = {"etc/shimmy/shimmy.toml": "[server]\nport = 12345\n", "var/lib/shimmy/models/kept.gguf": "a model\n"}
 
 PROMPT = "Write a long story about the sea."
 MODEL = DEFAULT_MODEL["model_filename"]
@@ -137,19 +145,92 @@ def check_roots(archive: Path, folder: Path, model: Path):
                 check_package(name, inside, package)
 
 
+def older(package: Path, folder: Path) -> Path:
+    """Repacks a package with a lower version, and with a file that the package does not have. Returns its path."""
+    tree = folder / "tree"
+    subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)
+    control = tree / "DEBIAN/control"
+    fields, replaced = re.subn(r"^Version: .*$", f"Version: {OLDER}", control.read_text(), flags=re.MULTILINE)
+    if replaced != 1:
+        raise ValueError(f"{package} has {replaced} lines with a version")
+    control.write_text(fields)
+    (tree / DROPPED).write_text("This file is only in the older version.\n")
+    result = folder / "shimmy-older.deb"
+    # xz, because dpkg of Debian 11 cannot read zstd.
+    build = ["dpkg-deb", "--root-owner-group", "-Zxz", "-z1", "--build", tree, result]
+    subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
+    return result
+
+
+def as_service(*command: str) -> list[str]:
+    """Returns a command that runs with the account and the directories of the service."""
+    return ["setpriv", "--reuid", "shimmy", "--regid", "shimmy", "--clear-groups", "env", "XDG_CONFIG_HOME=/etc", "XDG_DATA_HOME=/var/lib",
+            "XDG_STATE_HOME=/var/lib", "XDG_CACHE_HOME=/var/cache", *command]
+
+
+def put_data(root: Root) -> subprocess.CompletedProcess:
+    """Makes a configuration and data as the service has them: systemd, which makes the directories, does not run in a root."""
+    made = root.run("install", "-d", "-o", "shimmy", "-g", "shimmy", *(f"/{place}" for place in PLACES))
+    if made.returncode != 0:
+        return made
+    for path, text in KEPT.items():
+        (root.folder / path).write_text(text)
+    return root.run(*as_service("shimmy", "key", "create", "kept"))
+
+
+def lost(root: Root) -> str | None:
+    """Returns the first file of `KEPT` that is missing or has another content; None if there is none."""
+    for path, text in KEPT.items():
+        file = root.folder / path
+        if not file.exists() or file.read_text() != text:
+            return f"/{path} is {'changed' if file.exists() else 'missing'}"
+    return None
+
+
 def check_package(name: str, root: Root, package: Path):
-    """Installs the package, installs it again as an upgrade, removes and purges it."""
-    shutil.copy(package, root.folder / "srv")
-    install = ["dpkg", "--install", f"/srv/{package.name}"]
-    steps = [("install", install), ("upgrade", install), ("run", ["shimmy", "--version"]), ("remove", ["dpkg", "--remove", "shimmy"]),
-             ("purge", ["dpkg", "--purge", "shimmy"])]
-    for step, command in steps:
+    """Installs an older version of the package, upgrades it, installs the same version again, removes and purges it."""
+    def step(what: str, *command: str) -> str:
         done = root.run(*command)
-        report(f"{name}: package, {step}", None if done.returncode == 0 else last_line(done))
-        if step == "install":
-            account = root.run("id", "shimmy")
-            report(f"{name}: account", None if account.returncode == 0 else last_line(account))
-    left = root.run("find", "/usr", "/etc", "/var/lib/shimmy", "-name", "*shimmy*").stdout.split()
+        report(f"{name}: package, {what}", None if done.returncode == 0 else last_line(done))
+        return done.stdout
+
+    def expect(what: str, found: str, expected: str):
+        report(f"{name}: package, {what}", None if found == expected else f"{found!r} instead of {expected!r}")
+
+    version = run("dpkg-deb", "--field", package, "Version").stdout.strip()
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(older(package, Path(folder)), root.folder / "srv/older.deb")
+    shutil.copy(package, root.folder / "srv/newer.deb")
+    installed = ["dpkg-query", "--show", "--showformat", "${Version}", "shimmy"]
+    keys = as_service("shimmy", "key", "list", "--json")
+
+    # An earlier check may have been interrupted.
+    root.run("dpkg", "--purge", "shimmy")
+    step("install", "dpkg", "--install", "/srv/older.deb")
+    step("account", "id", "shimmy")
+    expect("older version", root.run(*installed).stdout, OLDER)
+    report(f"{name}: package, file of the older version", None if (root.folder / DROPPED).exists() else "missing")
+    made = put_data(root)
+    report(f"{name}: package, data", None if made.returncode == 0 else last_line(made))
+    before = step("keys", *keys)
+    report(f"{name}: package, a key", None if '"kept"' in before else "the new key is not listed")
+
+    for what in ("upgrade", "install again"):
+        step(what, "dpkg", "--install", "/srv/newer.deb")
+        expect(f"version after {what}", root.run(*installed).stdout, version)
+        report(f"{name}: package, files after {what}", lost(root))
+        expect(f"keys after {what}", step("keys", *keys), before)
+    report(f"{name}: package, file of the older version after upgrade", "still there" if (root.folder / DROPPED).exists() else None)
+    step("run", "shimmy", "--version")
+    step("configuration", *as_service("shimmy", "config", "check"))
+
+    step("remove", "dpkg", "--remove", "shimmy")
+    report(f"{name}: package, program after remove", "still there" if (root.folder / "usr/bin/shimmy").exists() else None)
+    missing = lost(root) or (None if (root.folder / "var/lib/shimmy/keys.sqlite").exists() else "/var/lib/shimmy/keys.sqlite is missing")
+    report(f"{name}: package, files after remove", missing)
+    step("purge", "dpkg", "--purge", "shimmy")
+    report(f"{name}: package, account after purge", "still there" if root.run("id", "shimmy").returncode == 0 else None)
+    left = root.run("find", "/usr", "/etc", "/var/lib/shimmy", "/var/cache/shimmy", "-name", "*shimmy*").stdout.split()
     report(f"{name}: nothing is left", None if not left else ", ".join(left))
 
 

@@ -1,7 +1,12 @@
 """`shimmy doctor`: what it finds, its advice and its exit code."""
 
 import json
+import shutil
 import socket
+import subprocess
+import sys
+
+import pytest
 
 from server import MODEL, MODEL_FILE, Server, make_home, put_model, run
 
@@ -36,6 +41,31 @@ def test_a_healthy_machine(home):
     text = run(home, "doctor", SHIMMY_PORT=str(free_port()))
     assert text.returncode == 0 and text.stderr == ""
     assert all(line.split()[0] in LEVELS or line.startswith("         ") for line in text.stdout.splitlines())
+
+
+# A library that replaces the C library's clock of the day by one that stands at 2001-09-09.
+OLD_CLOCK = """\
+#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+int clock_gettime(clockid_t clock, struct timespec *time) {
+    if (clock != CLOCK_REALTIME) return syscall(SYS_clock_gettime, clock, time);
+    time->tv_sec = 1000000000;
+    time->tv_nsec = 0;
+    return 0;
+}
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or shutil.which("cc") is None, reason="needs Linux and a C compiler")
+def test_a_wrong_clock_is_a_problem(home, tmp_path):
+    (tmp_path / "clock.c").write_text(OLD_CLOCK)
+    library = tmp_path / "clock.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, tmp_path / "clock.c"], check=True)
+    (level, text, advice), = checks(home, 1, LD_PRELOAD=str(library))["clock"]
+    assert (level, text) == ("problem", "it says 2001-09-09T01:46:40Z") and advice.startswith("Set the clock: ")
 
 
 def test_damaged_models_are_named(tmp_path):

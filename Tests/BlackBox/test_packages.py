@@ -18,6 +18,7 @@ sys.path.insert(0, str(REPOSITORY / "scripts"))
 import cpu_variants  # noqa: E402
 import deb  # noqa: E402
 import dist  # noqa: E402
+import dist_check  # noqa: E402
 import homebrew  # noqa: E402
 import man_pages  # noqa: E402
 import sbom  # noqa: E402
@@ -118,6 +119,19 @@ def test_the_package_unpacks_into_a_root(package, tmp_path):
         (tmp_path / "shimmy.service").write_text(unit.replace("Documentation=man:shimmy(1)\n", ""))
         checked = subprocess.run(["systemd-analyze", "verify", tmp_path / "shimmy.service"], capture_output=True, text=True)
         assert "shimmy.service" not in checked.stderr, checked.stderr
+
+
+@needs_linux
+@needs_dpkg
+def test_a_package_is_repacked_with_a_lower_version(package, tmp_path):
+    """`make dist-check` upgrades from such a package; that needs root."""
+    older = dist_check.older(package, tmp_path)
+    assert listing("dpkg-deb", "--field", older, "Version") == [dist_check.OLDER]
+    assert subprocess.run(["dpkg", "--compare-versions", dist_check.OLDER, "lt", version()]).returncode == 0
+    dropped = f"./{dist_check.DROPPED}"
+    assert dropped in "\n".join(listing("dpkg-deb", "--contents", older)) and dropped not in "\n".join(listing("dpkg-deb", "--contents", package))
+    described = "\n".join(listing("dpkg-deb", "--info", older))
+    assert all(script in described for script in deb.SCRIPTS)
 
 
 # The archive and the installer

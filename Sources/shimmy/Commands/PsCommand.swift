@@ -15,7 +15,18 @@ struct PsCommand: AsyncParsableCommand {
     @Flag(help: "Print JSON: the server's description of its engines.")
     var json = false
 
+    @Flag(help: "Only check that the server answers, for the health check of a container: print nothing, and need no API key.")
+    var health = false
+
+    func validate() throws {
+        if health, json { throw ValidationError("--health prints nothing; it cannot be combined with --json.") }
+    }
+
     func run() async throws {
+        if health {
+            _ = try await client.withServer { server in try await server.get("/health", within: 4) }
+            return
+        }
         let (status, speeds, upstreams) = try await client.withServer { server in
             let first = try await server.get("/v1/engine")
             // A user's key may not ask for the upstreams.
