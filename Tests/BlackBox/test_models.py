@@ -84,7 +84,7 @@ def test_extension_block(shelf):
         "problem": None,
         "aliases": [],
         "base": None,
-        "sampling": {"temperature": 0.2, "top_p": 0.9},
+        "sampling": {"temperature": 0.2, "top_p": 0.5},
     }
     assert models[REPOSITORY_MODEL]["shimmy"]["source"] == "huggingface"
 

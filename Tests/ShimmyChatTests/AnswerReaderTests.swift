@@ -1,4 +1,6 @@
 import ShimmyChat
+import ShimmyCore
+import Synchronization
 import Testing
 
 /// The deltas that a reader reports for a partial answer, with a minimal format instead of a model family's.
@@ -51,6 +53,36 @@ import Testing
     @Test func aCallWithoutArgumentsHasEmptyOnes() {
         #expect(deltas("{get:}") == [.call(index: 0, id: nil, name: "get"), .arguments(index: 0, "{}")])
         #expect(deltas("{a:}{b:1}").first == .call(index: 0, id: nil, name: "a"))
+    }
+
+    /// Clocks of which each look at the thread's time finds that it has worked for a millisecond, and lost the processor for the rest of the time.
+    private final class BusyMachine: Sendable {
+        private let times = Mutex((wall: Duration.zero, thread: Duration.zero))
+
+        var clock: WorkClock {
+            WorkClock(
+                wall: { self.times.withLock { $0.wall } },
+                thread: {
+                    self.times.withLock { times in
+                        times.wall += .milliseconds(500)
+                        times.thread += .milliseconds(1)
+                        return times.thread
+                    }
+                })
+        }
+
+        func pass(milliseconds: Int) { times.withLock { $0.wall += .milliseconds(milliseconds) } }
+    }
+
+    @Test func aPauseDoesNotCountTheTimeWithoutAProcessor() {
+        let machine = BusyMachine()
+        var reader = AnswerReader(Tiny(), throttleFactor: 20, clock: machine.clock)
+        #expect(reader.push("a") + reader.preview() == [.content("a")])
+        machine.pass(milliseconds: 19)
+        reader.append("b")
+        #expect(reader.preview() == [])
+        machine.pass(milliseconds: 1)
+        #expect(reader.preview() == [.content("b")])
     }
 
     @Test func whiteSpaceBetweenPartsIsNobodys() {

@@ -31,7 +31,8 @@ import Testing
     }
 
     @Test func theDefaultModelHasAPreset() {
-        #expect(RecommendedSampling.fields(named: "SmolLM2-135M-Instruct.Q4_1.gguf") == ["temperature": 0.2, "top_p": 0.9])
+        #expect(RecommendedSampling.fields(named: "SmolLM2-135M-Instruct.Q4_1.gguf") == ["temperature": 0.2, "top_p": 0.5])
+        #expect(RecommendedSampling.fields(named: "SmolLM2-360M-Instruct.gguf") == ["temperature": 0.2, "top_p": 0.9])
         #expect(RecommendedSampling.fields(named: "SmolLM2-135M.Q4_1.gguf").isEmpty && RecommendedSampling.fields(named: "other").isEmpty)
     }
 }

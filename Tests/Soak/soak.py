@@ -184,6 +184,11 @@ class Traffic(Dialects):
         events = await self.client.events("/v1/responses", self.response(background=True, stream=True))
         if not events or events[0].get("type") == "error":
             return
+        # A stream that begins while its model loads cannot be refused: it fails with a response that says that it is not stored.
+        if events[0]["response"]["store"] is False:
+            if events[-1]["type"] != "response.failed":
+                self.books.fault(f"a response in the background is not stored, and does not fail: {events[-1]}")
+            return
         identifier = events[0]["response"]["id"]
         with self.watching("responses", identifier):
             await self.compare_with_resumed(identifier, events)

@@ -1,3 +1,5 @@
+package import ShimmyCore
+
 /// Parses the text of an answer as it grows and returns the additions. It never retracts an addition: parts that can still change are held back.
 ///
 /// Each parse reads the whole answer. Two kinds of parses bound their cost separately: `push` looks for the end of the answer at lengths that depend
@@ -15,11 +17,13 @@ package struct AnswerReader: Sendable {
 
     /// Creates a reader at the start of an answer.
     /// - continues: whether the format's generation prompt contains the start of the answer, which is not returned again.
-    /// - throttleFactor: the minimum pause after a preview, as a multiple of its duration; 0 for none.
-    package init(_ format: any AnswerFormat, maximumCalls: Int = .max, continues: Bool = false, throttleFactor: Double = 20) {
+    /// - throttleFactor: the minimum pause after a preview, as a multiple of its processor time; 0 for none.
+    package init(
+        _ format: any AnswerFormat, maximumCalls: Int = .max, continues: Bool = false, throttleFactor: Double = 20, clock: WorkClock = .system
+    ) {
         self.format = format
         self.maximumCalls = maximumCalls
-        throttle = Throttle(factor: throttleFactor)
+        throttle = Throttle(factor: throttleFactor, clock: clock)
         told = continues ? ((try? format.read("", isPartial: true)) ?? AnswerContent()).withoutMargins : AnswerContent()
     }
 
@@ -207,17 +211,28 @@ private struct EndSearch: Sendable {
 }
 
 /// Bounds the fraction of time that repeated work takes.
+///
+/// The work counts with its processor time. On a busy machine a thread can lose the processor for milliseconds in the middle of the work, which would
+/// make the pause a hundred times longer than the work calls for.
 private struct Throttle: Sendable {
     let factor: Double
-    private var next: ContinuousClock.Instant?
+    let clock: WorkClock
+    /// The end of the pause, by the clock's wall time; nil before the first work.
+    private var next: Duration?
 
-    init(factor: Double) { self.factor = factor }
+    init(factor: Double, clock: WorkClock) {
+        self.factor = factor
+        self.clock = clock
+    }
 
-    var mayRun: Bool { next.map { ContinuousClock.now >= $0 } ?? true }
+    var mayRun: Bool { next.map { clock.wall() >= $0 } ?? true }
 
     mutating func run<Result>(_ work: () -> Result) -> Result {
-        let begin = ContinuousClock.now
-        defer { if factor > 0 { next = .now + (ContinuousClock.now - begin) * factor } }
+        let begin = clock.thread()
+        defer {
+            let used = clock.thread() - begin
+            if factor > 0 { next = clock.wall() + used * factor }
+        }
         return work()
     }
 }

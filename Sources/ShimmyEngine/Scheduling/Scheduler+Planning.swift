@@ -26,7 +26,7 @@ extension Scheduler {
         budget.limitRows(to: streams + rows)
         planPrefill(into: &budget, flex: isFlexTurn)
         planForced(into: &budget)
-        if waiting.isEmpty, budget.batch.chunks.allSatisfy(\.continuesStream) { planDrafts(into: &budget, turn, within: gap) }
+        if waiting.isEmpty, budget.batch.chunks.allSatisfy(\.continuesStream) { planDrafts(into: &budget, turn, within: StepTarget.draftShare * gap) }
         return budget.step
     }
 

@@ -10,6 +10,9 @@ package struct StepTarget: Sendable, Equatable {
         self.prefill = prefill
     }
 
+    /// The fraction of the gap that a step with drafts may take. Drafts only save time, so they must not use up the time that a step can exceed its
+    /// prediction by.
+    static let draftShare = 0.5
     /// The min number of prefill rows in a step with prefill. Streams may slow prefill down but never stop it.
     static let minRows = 4
     /// The number that this min can rise to where rows cost little beside the rest of the step.
