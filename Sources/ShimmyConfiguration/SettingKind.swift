@@ -36,7 +36,7 @@ package enum SettingKind: Sendable, Equatable {
         case .size: "a size: bytes, or a string such as \"500M\" or \"4G\""
         case .time: "a duration: seconds, a string such as \"5m\" or \"2h\", or -1 for ever"
         case .choice(let words): "one of " + words.map { "\"\($0)\"" }.joined(separator: ", ")
-        case .list: "a list of strings without commas"
+        case .list: "a list of strings that are not empty and have no commas"
         case .pathList: "a list of strings with paths"
         }
     }
@@ -89,7 +89,8 @@ package enum SettingKind: Sendable, Equatable {
     }
 
     private static func texts(_ value: JSON) -> [String]? {
-        guard let elements = value.arrayValue else { return nil }
+        // A text is a list of one.
+        guard let elements = value.arrayValue ?? (value.stringValue == nil ? nil : [value]) else { return nil }
         let texts = elements.compactMap(\.stringValue).filter { !$0.isEmpty && !$0.contains(",") }
         return texts.count == elements.count ? texts : nil
     }

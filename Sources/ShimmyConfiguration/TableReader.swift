@@ -35,7 +35,7 @@ struct TableReader {
     mutating func value<Value>(_ key: String, _ expectation: String, _ convert: (JSON) -> Value?) -> Value? {
         guard let json = object[key] else { return nil }
         if let value = convert(json) { return value }
-        report(key, "it must be \(expectation), not \(Self.shown(json)).")
+        report(key, "it must be \(expectation), not \(Self.isSecret(key) ? Self.hidden(json) : Self.shown(json)).")
         return nil
     }
 
@@ -62,6 +62,19 @@ struct TableReader {
     }
 
     private static func isLetter(_ byte: UInt8) -> Bool { (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) }
+
+    /// Whether a key's value must not appear in a message, which the server logs.
+    private static func isSecret(_ key: String) -> Bool {
+        ["api_key", "headers", "hash"].contains(key) || Settings.all.contains { $0.key == key && $0.isSecret }
+    }
+
+    private static func hidden(_ json: JSON) -> String {
+        switch json {
+        case .string(let text): text.isEmpty ? "an empty text" : "this text"
+        case .array(let elements): elements.isEmpty ? "an empty list" : "this list"
+        default: "this value"
+        }
+    }
 
     private static func shown(_ json: JSON) -> String {
         switch json {

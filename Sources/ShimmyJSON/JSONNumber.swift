@@ -33,6 +33,12 @@ package struct JSONNumber: Sendable {
     /// Whether the value is integral, in any notation and of any size.
     package var isInteger: Bool { Decimal(literal).isInteger }
 
+    /// Compares exact values. Numbers whose exponents are beyond any text are equal.
+    package func isLess(than other: JSONNumber) -> Bool { Decimal(literal).isLess(than: Decimal(other.literal)) }
+
+    /// Returns whether the value is an exact multiple of a divisor; nil if the divisor is zero, or one of the numbers is too long to compute this.
+    package func isMultiple(of divisor: JSONNumber) -> Bool? { Decimal(literal).isMultiple(of: Decimal(divisor.literal)) }
+
     private func exactly<Integer: FixedWidthInteger>() -> Integer? {
         Integer(literal) ?? Decimal(literal).exactly()
     }
@@ -95,6 +101,41 @@ private struct Decimal: Equatable {
     var isExponentCut: Bool { abs(exponent) == Self.exponentLimit }
 
     var isInteger: Bool { exponent >= 0 }
+
+    func isLess(than other: Decimal) -> Bool {
+        let (sign, otherSign) = (sign, other.sign)
+        if sign != otherSign { return sign < otherSign }
+        return isNegative ? other.isShorter(than: self) : isShorter(than: other)
+    }
+
+    private var sign: Int { digits.isEmpty ? 0 : isNegative ? -1 : 1 }
+
+    /// Whether the absolute value is less.
+    private func isShorter(than other: Decimal) -> Bool {
+        let (magnitude, otherMagnitude) = (digits.count + exponent, other.digits.count + other.exponent)
+        // Without trailing zeros, the digits compare like words.
+        return magnitude == otherMagnitude ? digits.lexicographicallyPrecedes(other.digits) : magnitude < otherMagnitude
+    }
+
+    /// The max number of digits of a number that is divided, and of its divisor.
+    private static let dividedDigits = 10_000
+    private static let divisorDigits = 17
+
+    func isMultiple(of divisor: Decimal) -> Bool? {
+        if divisor.digits.isEmpty { return nil }
+        if digits.isEmpty { return true }
+        // Both numbers in units of the smaller power of ten.
+        let unit = min(exponent, divisor.exponent)
+        let (zeros, divisorZeros) = (exponent - unit, divisor.exponent - unit)
+        // A divisor with a larger power of ten than the number's last digit does not divide it.
+        if divisorZeros > 0 { return false }
+        guard digits.count + zeros <= Self.dividedDigits, divisor.digits.count <= Self.divisorDigits else { return nil }
+        let whole = divisor.digits.reduce(UInt64(0)) { $0 * 10 + UInt64($1) }
+        var remainder: UInt64 = 0
+        for digit in digits { remainder = (remainder * 10 + UInt64(digit)) % whole }
+        for _ in 0..<zeros { remainder = remainder * 10 % whole }
+        return remainder == 0
+    }
 
     func exactly<Integer: FixedWidthInteger>() -> Integer? {
         // Without the second condition, the loop would multiply out 1e999999999.

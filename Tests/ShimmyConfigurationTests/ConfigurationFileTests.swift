@@ -76,6 +76,16 @@ import Testing
                 ])
     }
 
+    @Test(arguments: [#""sekret,b""#, #"["sekret,b"]"#, #"["sekret", ""]"#, "1234567890", "{ sekret = 1 }"])
+    func aMessageNeverHasAKey(value: String) throws {
+        let file = read("[server]\napi_key = \(value)\n")
+        let problem = try #require(file.problems.first)
+        #expect(problem.description.contains("server.api_key: it must be a list") && !problem.description.contains("sekret"))
+        #expect(!problem.description.contains("1234567890"))
+    }
+
+    @Test func aTextIsAListOfOne() { #expect(read("[server]\napi_key = \"k1234567\"\n").problems.isEmpty) }
+
     @Test func whatIsNoTOMLIsToldWithItsLine() throws {
         let problem = try #require(read("[server]\nport = = 1\n").problems.first)
         #expect(problem.line == 2)

@@ -122,6 +122,15 @@ import Testing
             ##"{"type":"object","properties":{"a":true,"b":true},"dependencies":{"a":{"properties":{"b":{"type":"integer"}}}}}"##,
             [##"{"a":1,"b":1}"##, ##"{"b":"x"}"##, ##"{"a":1}"##], [##"{"a":1,"b":"x"}"##]
         ),
+        // Listed values are held against the other keywords exactly.
+        (##"{"enum":[9007199254740993,1],"maximum":9007199254740992}"##, ["1"], ["9007199254740993"]),
+        (##"{"enum":[9007199254740993,4],"multipleOf":2}"##, ["4"], ["9007199254740993"]),
+        (##"{"enum":[1.0000000001,3,0],"multipleOf":1}"##, ["3", "0"], ["1.0000000001"]),
+        (##"{"enum":[1e300,14,-7.0],"multipleOf":7}"##, ["14", "-7.0"], ["1e300"]),
+        (##"{"enum":[0.3,0.35,1e-1],"multipleOf":0.1}"##, ["0.3", "1e-1"], ["0.35"]),
+        (##"{"enum":[{"z":1},{"a":1}],"properties":{"a":true},"unevaluatedProperties":false}"##, [##"{"a": 1}"##], [##"{"z": 1}"##]),
+        (##"{"enum":[[1,2],[1]],"prefixItems":[true],"unevaluatedItems":false}"##, ["[1]"], ["[1, 2]"]),
+        (##"{"enum":[[1,2,3],[5]],"contains":{"const":2},"minContains":1}"##, ["[1, 2, 3]"], ["[5]"]),
         (##"{"type":"array","contains":{"const":1}}"##, ["[1]", "[2,1,3]"], ["[]", "[2]"]),
         (##"{"type":"array","contains":{"const":1},"minContains":0}"##, ["[]", "[2]", "[1,1]"], ["{}"]),
         (##"{"type":"array","items":{"enum":[1,2]},"contains":{"const":1},"minContains":0,"uniqueItems":true}"##, ["[]", "[2]"], ["[2,2]"]),

@@ -11,6 +11,26 @@ struct NumberTests {
     private struct NotANumber: Error {}
 
     @Test(arguments: [
+        ("1", "2"), ("-2", "-1"), ("-1", "0"), ("0", "0.001"), ("1", "1.5"), ("9007199254740992", "9007199254740993"), ("1e-400", "1e400"),
+        ("-1e400", "-1e-400"), ("99", "1e2"), ("0.1", "0.10000000000000001"),
+    ])
+    func exactValuesAreOrdered(less: String, more: String) throws {
+        let (less, more) = (try number(less), try number(more))
+        #expect(less.isLess(than: more) && !more.isLess(than: less) && !less.isLess(than: less))
+    }
+
+    @Test(
+        arguments: [
+            ("9007199254740993", "2", false), ("9007199254740994", "2", true), ("1e300", "7", false), ("1e300", "8", true), ("0.3", "0.1", true),
+            ("0.35", "0.1", false), ("-7.0", "7", true), ("0", "3", true), ("15", "10", false), ("5", "2.5", true), ("1", "0", nil),
+            ("1e999999", "3", nil),
+        ] as [(String, String, Bool?)])
+    func multiplesAreExact(value: String, divisor: String, expected: Bool?) throws {
+        let (value, divisor) = (try number(value), try number(divisor))
+        #expect(value.isMultiple(of: divisor) == expected)
+    }
+
+    @Test(arguments: [
         "0", "-0", "1", "-1", "10", "1234567890", "0.0", "-0.0", "0.1", "0.10", "1.5", "-12.034", "1e2", "1E2", "1e+2", "1e-2", "0e0", "0e+00",
         "1e05",
         "20e1", "1.0e400", "1e400", "-1e400", "1e-400", "123456789012345678901234567890.123456789012345678901234567890", "18446744073709551616",

@@ -296,10 +296,11 @@ final class SchemaCompiler {
             listed = found
         }
         let validator = SchemaValidator(self)
+        let key = listing.value("const") == nil ? "enum" : "const"
         for (index, value) in listed.enumerated() {
             if index.isMultiple(of: 64) { try check(listing.pointer) }
             guard texts.insert(value.canonicalText).inserted else { continue }
-            if try validator.accepts(value, all: flat) { values.append(value) }
+            if try validator.accepts(value, all: flat, listedBy: listing, key) { values.append(value) }
         }
         return .choice(values.map { .literal($0.canonicalText) })
     }

@@ -19,18 +19,38 @@ struct SchemaValidator {
         return true
     }
 
+    /// Returns whether a listed value fits all schemas.
+    /// - listing: one of the schemas, which lists the value.
+    /// - key: the schema's keyword that lists it.
+    func accepts(_ value: JSON, all parts: [SchemaPart], listedBy listing: SchemaPart, _ key: String) throws(SchemaError) -> Bool {
+        for part in parts {
+            var skipped: Set<String> = part.id == listing.id ? [key] : []
+            // Together with other schemas, it is unknown which of them the schema contains.
+            if parts.count > 1 {
+                for key in SchemaKeywords.unevaluated where part.value(key) != nil {
+                    try report(key, of: part, for: value)
+                    skipped.insert(key)
+                }
+            }
+            if try !accepts(value, part, 0, skipping: skipped) { return false }
+        }
+        return true
+    }
+
     func accepts(each values: [JSON], _ part: SchemaPart) throws(SchemaError) -> Bool {
         for value in values where try !accepts(value, part) { return false }
         return true
     }
 
     /// - depth: the nesting depth so far, limited by `maximumDepth`.
-    private func accepts(_ value: JSON, _ part: SchemaPart, _ depth: Int) throws(SchemaError) -> Bool {
+    private func accepts(
+        _ value: JSON, _ part: SchemaPart, _ depth: Int, skipping skipped: Set<String> = []
+    ) throws(SchemaError) -> Bool {
         if let allows = part.schema.boolValue { return allows }
         if depth > Self.maximumDepth { return true }
         try compiler.check(part.pointer)
         for (key, argument) in part.schema.objectValue ?? [:] {
-            if argument.isNull, key != "const" { continue }
+            if argument.isNull && key != "const" || skipped.contains(key) { continue }
             if try !accepts(value, key, argument, part, depth) { return false }
         }
         switch value {
@@ -51,9 +71,8 @@ struct SchemaValidator {
         case SchemaKeywords.fraction: return SchemaTypes.kind(of: value) != .integer
         case "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum": return acceptsNumber(value, key, argument, part)
         case "multipleOf":
-            guard let number = value.doubleValue, let divisor = argument.doubleValue, divisor > 0 else { return true }
-            let quotient = number / divisor
-            return abs(quotient - quotient.rounded()) < 1e-9 * max(1, abs(quotient))
+            guard case .number(let number) = value, case .number(let divisor) = argument else { return true }
+            return number.isMultiple(of: divisor) ?? true
         case "minLength", "maxLength": return within(value.stringValue?.unicodeScalars.count, key, argument)
         case "minItems", "maxItems": return within(value.arrayValue?.count, key, argument)
         case "minProperties", "maxProperties": return within(value.objectValue?.count, key, argument)
@@ -77,12 +96,13 @@ struct SchemaValidator {
     }
 
     private func acceptsNumber(_ value: JSON, _ key: String, _ argument: JSON, _ part: SchemaPart) -> Bool {
-        guard let number = value.doubleValue, let bound = argument.doubleValue else { return true }
+        guard case .number(let number) = value, case .number(let bound) = argument else { return true }
+        let (isLess, isMore) = (number.isLess(than: bound), bound.isLess(than: number))
         switch key {
-        case "minimum": return part.schema["exclusiveMinimum"] == true ? number > bound : number >= bound
-        case "maximum": return part.schema["exclusiveMaximum"] == true ? number < bound : number <= bound
-        case "exclusiveMinimum": return number > bound
-        default: return number < bound
+        case "minimum": return part.schema["exclusiveMinimum"] == true ? isMore : !isLess
+        case "maximum": return part.schema["exclusiveMaximum"] == true ? isLess : !isMore
+        case "exclusiveMinimum": return isMore
+        default: return isLess
         }
     }
 
@@ -115,8 +135,49 @@ struct SchemaValidator {
                 }
             }
             return true
+        case "unevaluatedProperties", "unevaluatedItems": return try acceptsUnevaluated(value, key, argument, part, depth)
         default: return true
         }
+    }
+
+    /// The keywords whose schemas evaluate members or elements of the same value.
+    private static let applicators = [
+        "$ref", "$dynamicRef", "$recursiveRef", "allOf", "anyOf", "oneOf", "not", "if", "dependentSchemas", "dependencies",
+    ]
+
+    private func acceptsUnevaluated(
+        _ value: JSON, _ key: String, _ argument: JSON, _ part: SchemaPart, _ depth: Int
+    ) throws(SchemaError) -> Bool {
+        if argument == true || compiler.references.ignoresSiblings { return true }
+        if Self.applicators.contains(where: { part.value($0) != nil }) {
+            try report(key, of: part, for: value)
+            return true
+        }
+        guard let rest = part.at(key) else { return true }
+        switch (key, value) {
+        case ("unevaluatedProperties", .object(let object)):
+            if part.value("additionalProperties") != nil { return true }
+            let patterns = try compiler.patternProperties(part)
+            for (name, member) in object where part.at("properties")?.at(name) == nil {
+                var isEvaluated = false
+                for (pattern, _) in patterns where try compiler.matches(name, pattern) { isEvaluated = true }
+                if isEvaluated { continue }
+                if try !accepts(member, rest, depth + 1) { return false }
+            }
+        case ("unevaluatedItems", .array(let elements)):
+            for (index, element) in elements.enumerated() where compiler.itemSchema(part, at: index) == nil {
+                if let contained = part.at("contains"), try accepts(element, contained, depth + 1) { continue }
+                if try !accepts(element, rest, depth + 1) { return false }
+            }
+        default: break
+        }
+        return true
+    }
+
+    /// Reports a keyword for what no schema evaluates, if it can concern the value.
+    private func report(_ key: String, of part: SchemaPart, for value: JSON) throws(SchemaError) {
+        let concerns = key == "unevaluatedItems" ? value.arrayValue != nil : value.objectValue != nil
+        if concerns { try compiler.pass(part.error(key, "'\(key)' cannot be enforced for listed values")) }
     }
 
     private func acceptsMembers(_ object: JSONObject, _ part: SchemaPart, _ depth: Int) throws(SchemaError) -> Bool {
@@ -136,8 +197,13 @@ struct SchemaValidator {
         for (index, element) in elements.enumerated() {
             if let schema = compiler.itemSchema(part, at: index), try !accepts(element, schema, depth + 1) { return false }
         }
-        guard let contained = part.at("contains"), part.schema["minContains"] == nil else { return true }
-        for element in elements where try accepts(element, contained, depth + 1) { return true }
-        return false
+        guard let contained = part.at("contains") else { return true }
+        // Before draft 2019-09, there are no bounds for the count.
+        let isBounded = !compiler.references.ignoresSiblings
+        let least = isBounded ? part.schema["minContains"]?.doubleValue ?? 1 : 1
+        let most = isBounded ? part.schema["maxContains"]?.doubleValue ?? .infinity : .infinity
+        var count = 0.0
+        for element in elements where try accepts(element, contained, depth + 1) { count += 1 }
+        return count >= least && count <= most
     }
 }
