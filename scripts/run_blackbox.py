@@ -3,6 +3,7 @@
     python3 scripts/run_blackbox.py [ARGUMENTS OF PYTEST]          Tests/BlackBox, then each folder of Tests/Clients
     python3 scripts/run_blackbox.py --client NAME [ARGUMENTS ...]  one folder of Tests/Clients
     python3 scripts/run_blackbox.py --page [ARGUMENTS OF PYTEST]   the tests of the page in a browser, which need Chromium
+    python3 scripts/run_blackbox.py --page --script FILE [...]     a program of Tests/BlackBox that needs this browser
     python3 scripts/run_blackbox.py --script FILE [ARGUMENTS ...]  a program of Tests/BlackBox that is not a test
 
 Without arguments, two processes share the files of tests, each with its own servers. The tests that are marked `alone` run afterwards. With
@@ -67,12 +68,13 @@ def run(folder: Path, arguments: list[str], script: str | None = None) -> int:
 
 
 def run_page(arguments: list[str]) -> int:
-    """Runs the tests in a browser, in one process. Returns the exit code."""
+    """Runs the tests in a browser, in one process, or a program that needs the browser. Returns the exit code."""
     if not any(map(shutil.which, BROWSERS)):
         print(f"error: the tests of the page need one of {', '.join(BROWSERS)}; on Debian: apt-get install chromium", file=sys.stderr)
         return 1
     files = [path.name for path in sorted(BLACK_BOX.glob("test_page_*.py"))]
-    command = tests(BLACK_BOX, [*arguments, *files, "test_docs_page.py"])
+    is_script = arguments[:1] == ["--script"]
+    command = [sys.executable, *arguments[1:]] if is_script else tests(BLACK_BOX, [*arguments, *files, "test_docs_page.py"])
     return subprocess.run(command, env=environment(BLACK_BOX, PAGE_REQUIREMENTS), cwd=BLACK_BOX).returncode
 
 

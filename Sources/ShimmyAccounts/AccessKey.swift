@@ -1,7 +1,7 @@
 package import Foundation
 
-/// A key that an administrator created: who holds it, and what it allows. It contains no secret: a key's text exists only in the answer that
-/// created it.
+/// A key that an administrator created: its holder, its permissions and its limits. It contains no secret: a key's text exists only in the answer
+/// that created it.
 package struct AccessKey: Sendable, Equatable {
     /// The permissions of a key's holder.
     package enum Role: String, Sendable, CaseIterable {

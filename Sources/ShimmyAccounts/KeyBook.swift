@@ -1,4 +1,4 @@
-// This module stores the keys of clients, and what each of them allows. It knows neither requests nor models.
+// This module stores the keys of clients and their properties. It knows neither requests nor models.
 
 import Dispatch
 package import Foundation

@@ -24,20 +24,11 @@ package struct KeyHash: Sendable, Hashable {
         guard digits.count == 2 * Self.count else { return nil }
         var bytes: [UInt8] = []
         for index in stride(from: 0, to: digits.count, by: 2) {
-            guard let high = Self.value(digits[index]), let low = Self.value(digits[index + 1]) else { return nil }
-            bytes.append(high << 4 | low)
+            guard let byte = UInt8(hexadecimal: digits[index...index + 1]) else { return nil }
+            bytes.append(byte)
         }
         self.bytes = bytes
     }
 
     package var hexadecimal: String { bytes.hexadecimal }
-
-    private static func value(_ digit: UInt8) -> UInt8? {
-        switch digit {
-        case 0x30...0x39: digit - 0x30
-        case 0x41...0x46: digit - 0x41 + 10
-        case 0x61...0x66: digit - 0x61 + 10
-        default: nil
-        }
-    }
 }

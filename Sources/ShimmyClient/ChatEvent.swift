@@ -4,7 +4,7 @@ package import ShimmyJSON
 package enum ChatEvent: Sendable, Equatable {
     /// A text for the user about the operation that the answer waits for.
     case waiting(String)
-    case thought(String)
+    case reasoning(String)
     case content(String)
     /// A part of a call of a tool, as in a chunk's `tool_calls`.
     case call(JSON)
@@ -31,7 +31,7 @@ extension ChatEvent {
     package static func events(of chunk: JSON) -> [ChatEvent] {
         var events: [ChatEvent] = []
         if let choice = chunk["choices"]?[0] {
-            if let thought = choice["delta"]?["reasoning_content"]?.stringValue, !thought.isEmpty { events.append(.thought(thought)) }
+            if let reasoning = choice["delta"]?["reasoning_content"]?.stringValue, !reasoning.isEmpty { events.append(.reasoning(reasoning)) }
             if let content = choice["delta"]?["content"]?.stringValue, !content.isEmpty { events.append(.content(content)) }
             events += (choice["delta"]?["tool_calls"]?.arrayValue ?? []).map(ChatEvent.call)
             if let reason = choice["finish_reason"]?.stringValue { events.append(.finished(reason)) }

@@ -7,14 +7,17 @@ package struct ChatSession: Sendable, Equatable {
 
         package var role: Role
         package var content: String
+        /// The images of a question, as `data:` URLs.
+        package var images: [String] = []
         /// The calls of tools in an answer.
         package var calls: [ToolCall] = []
         /// The id of the call whose result this is.
         package var callID: String?
 
-        package init(_ role: Role, _ content: String, calls: [ToolCall] = [], callID: String? = nil) {
+        package init(_ role: Role, _ content: String, images: [String] = [], calls: [ToolCall] = [], callID: String? = nil) {
             self.role = role
             self.content = content
+            self.images = images
             self.calls = calls
             self.callID = callID
         }
@@ -25,12 +28,17 @@ package struct ChatSession: Sendable, Equatable {
     /// The request parameters by name, in the order in which they were set.
     package private(set) var parameters: JSONObject = [:]
     package private(set) var messages: [Message] = []
+    /// The images of the next question, as `data:` URLs.
+    package private(set) var images: [String] = []
     /// The format of answers, as in OpenAI's `response_format`; nil for any text.
     package var format: JSON?
     /// The tools that the model can call, as in a request's `tools`.
     package var tools: [JSON] = []
     /// How long the model stays loaded after an answer, in the form of the server's `keep_alive`; nil for the server's default.
     package var keepAlive: String?
+
+    /// The max number of bytes of all images, because each request contains them all. Servers take bodies of 32 MiB.
+    private static let mostImageBytes = 24 << 20
 
     package init(model: String) { self.model = model }
 
@@ -47,7 +55,19 @@ package struct ChatSession: Sendable, Equatable {
 
     // MARK: Messages
 
-    package mutating func ask(_ text: String) { messages.append(Message(.user, text)) }
+    /// Adds an image to the next question.
+    package mutating func attach(_ image: ImageFile) throws(ImageFile.Refusal) {
+        let bytes = (messages.flatMap(\.images) + images).reduce(image.address.utf8.count) { $0 + $1.utf8.count }
+        guard bytes <= Self.mostImageBytes else {
+            throw ImageFile.Refusal(description: "the images would have more than \(Self.mostImageBytes) bytes; /clear starts a new conversation")
+        }
+        images.append(image.address)
+    }
+
+    package mutating func ask(_ text: String) {
+        messages.append(Message(.user, text, images: images))
+        images = []
+    }
 
     /// Records the answer to the last question or results. If the answer is empty, removes the question, so that the next one does not follow it.
     package mutating func answered(_ text: String, calls: [ToolCall] = []) {
@@ -68,7 +88,7 @@ package struct ChatSession: Sendable, Equatable {
         messages.removeSubrange((messages[..<answer].lastIndex { $0.role == .user } ?? answer)...)
     }
 
-    package mutating func clear() { messages = [] }
+    package mutating func clear() { (messages, images) = ([], []) }
 
     /// Returns a streaming request for the next answer.
     /// - recommended: fields to use where the session has no values of its own.
@@ -109,11 +129,11 @@ extension ChatSession {
         }
         var restored: [Message] = []
         for message in messages {
-            guard let role = message["role"]?.stringValue.flatMap(Message.Role.init), let content = message["content"]?.stringValue else {
+            guard let role = message["role"]?.stringValue.flatMap(Message.Role.init), let (content, images) = Message.parts(message["content"]) else {
                 throw Unreadable(description: "message \(restored.count + 1) of the session cannot be read")
             }
             let calls = (message["tool_calls"]?.arrayValue ?? []).compactMap { ToolCall($0) }
-            restored.append(Message(role, content, calls: calls, callID: message["tool_call_id"]?.stringValue))
+            restored.append(Message(role, content, images: images, calls: calls, callID: message["tool_call_id"]?.stringValue))
         }
         let parameters = saved["parameters"]?.objectValue ?? [:]
         for (name, value) in parameters {
@@ -122,6 +142,7 @@ extension ChatSession {
             }
         }
         (self.messages, self.parameters, system) = (restored, parameters, saved["system"]?.stringValue)
+        images = []
         return model
     }
 }
@@ -129,8 +150,22 @@ extension ChatSession {
 extension ChatSession.Message {
     var json: JSON {
         var fields: JSONObject = ["role": .string(role.rawValue), "content": .string(content)]
+        if !images.isEmpty {
+            var parts = images.map { address -> JSON in ["type": "image_url", "image_url": ["url": .string(address)]] }
+            parts.append(["type": "text", "text": .string(content)])
+            fields["content"] = .array(parts)
+        }
         if !calls.isEmpty { fields["tool_calls"] = .array(calls.map(\.json)) }
         if let callID { fields["tool_call_id"] = .string(callID) }
         return .object(fields)
+    }
+
+    /// Returns the text and the images of a message's content; nil if it cannot be read.
+    fileprivate static func parts(_ content: JSON?) -> (text: String, images: [String])? {
+        if let text = content?.stringValue { return (text, []) }
+        guard let parts = content?.arrayValue else { return nil }
+        let images = parts.compactMap { $0["image_url"]?["url"]?.stringValue }
+        let texts = parts.compactMap { $0["text"]?.stringValue }
+        return images.count + texts.count == parts.count ? (texts.joined(separator: "\n\n"), images) : nil
     }
 }

@@ -1,5 +1,7 @@
 // A client of a running server: HTTP, OpenAI's API, and conversations. This target does not depend on how models are found or run.
 
+import ShimmyCore
+
 /// The address of a server as users write it: `127.0.0.1`, `host:8080`, `[::1]:8080`, `https://host/path`, `unix:/path/of/socket`.
 package struct ServerAddress: Sendable, Equatable, CustomStringConvertible {
     package let scheme: String
@@ -93,15 +95,7 @@ package struct ServerAddress: Sendable, Equatable, CustomStringConvertible {
     var encrypted: String? { scheme == "http" && socket == nil ? "https" + url.dropFirst(scheme.count) : nil }
 
     /// The base URL for an HTTP client, which gets the path of a socket as the host.
-    package var requestURL: String { socket.map { "http+unix://\(Self.encoded($0))" } ?? url }
-
-    private static func encoded(_ socket: String) -> String {
-        socket.utf8.map { byte in
-            let character = Character(Unicode.Scalar(byte))
-            if character.isASCII, character.isLetter || character.isNumber { return String(character) }
-            return "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-        }.joined()
-    }
+    package var requestURL: String { socket.map { "http+unix://\(PercentEncoding.encoded($0))" } ?? url }
 
     private var url: String { "\(scheme)://\(host.contains(":") ? "[\(host)]" : host):\(port)\(path)" }
 }

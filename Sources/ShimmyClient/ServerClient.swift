@@ -4,6 +4,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
+import ShimmyCore
 import ShimmyHTTP
 package import ShimmyJSON
 
@@ -154,16 +155,5 @@ package struct ServerClient: Sendable {
 
 extension ServerClient {
     /// Returns a name percent-encoded for use in a path.
-    package static func encoded(_ name: String) -> String {
-        var path = ""
-        for byte in name.utf8 {
-            let character = Character(Unicode.Scalar(byte))
-            if character.isASCII, character.isLetter || character.isNumber || "-._~/:".contains(character) {
-                path.append(character)
-            } else {
-                path += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
-        }
-        return path
-    }
+    package static func encoded(_ name: String) -> String { PercentEncoding.encoded(name, except: "-._~/:") }
 }

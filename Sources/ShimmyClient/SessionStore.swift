@@ -2,11 +2,6 @@ import Foundation
 import ShimmyCore
 package import ShimmyJSON
 
-/// An error in saving or reading a file, with a message for the user.
-package struct PrivateFileError: Error, Equatable, CustomStringConvertible {
-    package let description: String
-}
-
 /// A store of saved conversations: one file for each in a directory, readable only by the user.
 package struct SessionStore: Sendable {
     private let directory: String
@@ -45,23 +40,5 @@ package struct SessionStore: Sendable {
             throw PrivateFileError(description: "'\(name)' is not a session name; use up to \(Self.longestName) letters, digits, '-', '_' and '.'")
         }
         return "\(directory)/\(name).json"
-    }
-}
-
-/// Files that only their owner can read.
-package enum PrivateFile {
-    /// Writes a file, creating its directory if needed. The replacement is atomic: if it fails, the old file remains.
-    package static func write(_ bytes: [UInt8], to path: String) throws(PrivateFileError) {
-        let directory = (path as NSString).deletingLastPathComponent
-        do {
-            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        } catch {
-            throw PrivateFileError(description: "\(directory) cannot be created")
-        }
-        do {
-            try AtomicFile.replace(path, with: bytes, permissions: 0o600)
-        } catch {
-            throw PrivateFileError(description: "\(path) cannot be written: \(error.description)")
-        }
     }
 }

@@ -85,8 +85,8 @@ package struct ConfigurationFile: Sendable {
         problems = root.problems
     }
 
-    /// Returns what `read` makes of each table whose name follows a kind, such as [model."NAME"].
-    /// - hint: what the message for anything else than a table says at its end.
+    /// Reads each table whose name follows a kind, such as [model."NAME"].
+    /// - hint: the end of the message for a value that is not a table.
     private func namedTables<Table>(
         _ kind: String, _ root: inout TableReader, hint: String = "", read: (_ name: String, _ reader: inout TableReader) -> Table
     ) -> [Table] {

@@ -1,7 +1,7 @@
 import ShimmyCore
 import ShimmyJSON
 
-/// The content of a `[key."NAME"]` table: a key of a client, and what it allows.
+/// The content of a `[key."NAME"]` table: a key of a client and its properties.
 package struct KeyTable: Sendable, Equatable {
     /// Where the text of the key comes from.
     package enum Source: Sendable, Equatable {

@@ -49,7 +49,7 @@ package struct UpstreamTable: Sendable, Equatable {
         "connect_timeout", "health", "health_interval", "max_concurrency", "headers", "tls_ca", "fields",
     ]
     private static let mostHeaders = 50
-    /// Headers that determine how a request is sent, and what the other server sends.
+    /// Headers that determine how a request is sent, or the form of its answer.
     private static let ownHeaders: Set<String> = [
         "host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect", "accept-encoding",
     ]

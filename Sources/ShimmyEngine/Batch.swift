@@ -16,7 +16,7 @@ package struct Batch: Sendable, Equatable {
         /// The units of a chunk: either text or cells of one media segment.
         package enum Content: Sendable, Equatable {
             case tokens([Token])
-            case media(MediaPart)
+            case media(MediaCells)
         }
 
         package var sequence: SequenceID

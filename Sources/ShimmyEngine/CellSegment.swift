@@ -1,5 +1,5 @@
 /// A run of cells that the same slots share, for people who watch the engine: a node of the prefix tree.
-package struct CellSegment: Sendable, Equatable {
+package struct CellSegment: Codable, Sendable, Equatable {
     /// The max number of segments in the statistics.
     static let most = 256
     /// The max number of owners of a segment.

@@ -1,5 +1,5 @@
 /// The numbers of errors that the engine survived. All of them are logged.
-package struct EngineFaults: Sendable, Equatable {
+package struct EngineFaults: Codable, Sendable, Equatable {
     /// The number of sequences that ended with an error, for whatever reason.
     package var failedSequences = 0
     /// The number of failed runs of the model, including retries.

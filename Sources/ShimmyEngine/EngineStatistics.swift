@@ -1,5 +1,5 @@
 /// A snapshot of an engine's state, for users and for tests.
-package struct EngineStatistics: Sendable, Equatable {
+package struct EngineStatistics: Codable, Sendable, Equatable {
     package var running = 0
     package var waiting = 0
     package var cellsUsed = 0
@@ -42,6 +42,8 @@ package struct EngineStatistics: Sendable, Equatable {
     package var cellSegments: [CellSegment] = []
     /// The running sequences, oldest first, then the first 64 waiting ones.
     package var sequences: [SequenceStatus] = []
+    /// The age of the snapshot in seconds, if another process made it; nil for an engine in this process.
+    package var age: Double?
 
     package init() {}
 }

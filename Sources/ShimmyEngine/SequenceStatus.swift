@@ -1,6 +1,6 @@
 /// The status of one sequence, as reported to users.
-package struct SequenceStatus: Sendable, Equatable {
-    package enum Stage: String, Sendable { case waiting, prefill, decode }
+package struct SequenceStatus: Codable, Sendable, Equatable {
+    package enum Stage: String, Codable, Sendable { case waiting, prefill, decode }
 
     package var id: UInt64
     package var stage: Stage

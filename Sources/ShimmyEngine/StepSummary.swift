@@ -1,5 +1,5 @@
 /// The work of one step, for people who watch the engine.
-package struct StepSummary: Sendable, Equatable {
+package struct StepSummary: Codable, Sendable, Equatable {
     /// The number of steps in the statistics.
     static let most = 60
 

@@ -141,10 +141,10 @@ package final class BlobStore: Sendable {
                 complete.append((path, written, attributes[.size] as? Int ?? 0))
             }
         }
-        var left = complete.reduce(0) { $0.saturated(adding: $1.bytes) }
-        for file in complete.sorted(by: { $0.written < $1.written }) where left > most {
+        var remaining = complete.reduce(0) { $0.saturated(adding: $1.bytes) }
+        for file in complete.sorted(by: { $0.written < $1.written }) where remaining > most {
             unlink(file.path)
-            left -= file.bytes
+            remaining -= file.bytes
         }
     }
 

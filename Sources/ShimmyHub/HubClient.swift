@@ -3,6 +3,7 @@ import Foundation
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import ShimmyCore
 import ShimmyHTTP
 import ShimmyJSON
 
@@ -154,5 +155,5 @@ package struct HubClient: Sendable {
         return nil
     }
 
-    private static func encoded(_ text: String) -> String { text.replacing(" ", with: "%20").replacing("+", with: "%2B") }
+    private static func encoded(_ text: String) -> String { PercentEncoding.encoded(text, except: "-._~/") }
 }

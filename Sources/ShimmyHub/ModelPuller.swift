@@ -68,7 +68,7 @@ package struct ModelPuller: Sendable {
     private let directory: String
     private let running: RunningPulls
 
-    /// - running: is told of each pull while it runs.
+    /// - running: gets each pull while it runs.
     package init(client: HubClient, directory: String, running: RunningPulls = RunningPulls()) {
         self.client = client
         self.directory = directory

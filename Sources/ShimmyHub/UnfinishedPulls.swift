@@ -45,10 +45,10 @@ package struct UnfinishedPulls: Sendable {
                 let isRunning = running.contains(address)
                 // Another address may have brought the files.
                 if missing.isEmpty, !isRunning { continue }
-                let left = missing.reduce(0) { $0.saturated(adding: $1.size - ModelPuller.arrived($1, in: folder)) }
+                let remaining = missing.reduce(0) { $0.saturated(adding: $1.size - ModelPuller.arrived($1, in: folder)) }
                 found.append(
                     Element(
-                        address: address, repository: repository, pull: pull, doneBytes: max(0, pull.totalBytes - left), isRunning: isRunning,
+                        address: address, repository: repository, pull: pull, doneBytes: max(0, pull.totalBytes - remaining), isRunning: isRunning,
                         folder: folder))
             }
         }

@@ -1,5 +1,5 @@
-// This target runs models in processes of their own and supervises these processes. A child process computes one model and serves it on a Unix
-// socket; `IsolatedModel` makes a backend of it. This target does not load models: the program provides the child's code.
+// This target runs models in processes of their own and supervises these processes. A child process loads one model and serves it on a Unix
+// socket; `IsolatedModel` makes a backend of it. This target does not load models itself: the program provides the child's code.
 
 import Foundation
 

@@ -7,7 +7,7 @@ import Synchronization
     import Darwin
 #endif
 
-/// News of a child process. `ended` comes once, after everything else.
+/// An event of a child process. `ended` comes once, after all others.
 package enum EngineEvent: Sendable {
     case report(EngineReport)
     /// A line of the process's log.
@@ -19,13 +19,13 @@ package enum EngineEvent: Sendable {
 package protocol EngineChild: Sendable {
     var identifier: Int32 { get }
 
-    /// Asks the process to end by closing its standard input, as the end of the parent does.
+    /// Asks the process to end by closing its standard input. The end of the parent closes it, too.
     func release()
     /// Ends the process at once.
     func destroy()
 }
 
-/// Starts a child process. The function that it gets takes the news of the process.
+/// A function that starts a child process. It passes the events of the process to its second argument.
 package typealias EngineLauncher = @Sendable (EngineOrder, @escaping @Sendable (EngineEvent) -> Void) throws -> any EngineChild
 
 /// A running `shimmy engine`. Two threads read its output until it ends; they are blocked almost all the time.
@@ -135,7 +135,7 @@ package final class EngineProcess: EngineChild {
         }
     }
 
-    /// Reads lines on a thread of its own until the end of the stream. Of a longer line, the beginning counts.
+    /// Reads lines on a thread of its own until the end of the stream. Keeps only the beginning of a longer line.
     private func read(_ descriptor: Int32, longest: Int, _ event: @escaping @Sendable ([UInt8]) -> EngineEvent?) {
         Thread.detachNewThread { [self] in
             var lines = LineSplitter(longest: longest)

@@ -7,6 +7,8 @@ package enum EngineReport: Codable, Sendable, Equatable {
     case progress(Double)
     /// The model is loaded, and the process accepts requests.
     case ready(EngineFacts)
+    /// The work of the engine in numbers. Sent while the model is loaded.
+    case statistics(EngineStatistics)
     /// The model cannot be loaded, for this reason. The process ends.
     case failed(String)
 

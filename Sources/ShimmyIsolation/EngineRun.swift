@@ -14,7 +14,7 @@ package final class EngineRun: Sendable {
         /// The process; nil before the launch and after the end.
         var child: (any EngineChild)?
         var identifier: Int32?
-        /// What the process said before it ended.
+        /// The failure that the process reported before it ended.
         var report: String?
         var reason: String?
     }
@@ -42,10 +42,10 @@ package final class EngineRun: Sendable {
         }
     }
 
-    /// Notes what the process says before it ends.
+    /// Notes the failure that the process reports before it ends.
     func note(failure: String) { state.withLock { $0.report = failure } }
 
-    /// Notes the end. Returns the reason: what the process itself said, or how it ended.
+    /// Notes the end. Returns the failure that the process reported, or else `reason`.
     func end(_ reason: String) -> String {
         let reason = state.withLock { state -> String in
             let reason = state.report ?? reason
@@ -60,7 +60,7 @@ package final class EngineRun: Sendable {
     /// Asks the process to end.
     func release() { state.withLock { $0.child }?.release() }
 
-    /// Asks the process to end, and ends it if it does not.
+    /// Asks the process to end, and kills it if it has not ended within the limit.
     func stop(within limit: Duration) async {
         release()
         if await hasEnded(within: limit) { return }

@@ -1,4 +1,4 @@
-/// The decisions about a child process: when it is started again, and what its requests do meanwhile. It has no clock and never waits; times are
+/// The decisions about a child process: when it is started again, and which requests wait for that. It has no clock and never waits; times are
 /// seconds of a monotonic clock.
 ///
 /// 1. A process that ends before its model was ever loaded is not started again: the load has failed.
@@ -81,7 +81,7 @@ package struct EngineSupervision: Sendable, Equatable {
 
     package mutating func stop() { phase = .stopped }
 
-    /// Returns what a request does now.
+    /// Returns whether a request runs, waits or is refused now.
     package func admission(at now: Double) -> Admission {
         switch phase {
         case .running: .open

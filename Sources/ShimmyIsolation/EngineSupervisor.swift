@@ -1,6 +1,6 @@
 package import Logging
 import ShimmyChat
-import ShimmyEngine
+package import ShimmyEngine
 import Synchronization
 
 /// The supervisor of a model's child process: it starts the process, starts it again after a crash, and gives it to requests.
@@ -13,6 +13,8 @@ package final class EngineSupervisor: Sendable {
         var supervision: EngineSupervision
         /// The process of the last start.
         var run: EngineRun?
+        /// The last statistics that this process reported, and when they came.
+        var statistics: (value: EngineStatistics, time: Double)?
         /// The caller that waits for the first start, and the function that gets its progress; nil afterwards.
         var first: (answer: CheckedContinuation<EngineFacts, any Error>, tell: @Sendable (Double) -> Bool)?
         var waiters: [Int: CheckedContinuation<EngineRun, any Error>] = [:]
@@ -48,6 +50,16 @@ package final class EngineSupervisor: Sendable {
 
     package var isStopped: Bool { state.withLock { $0.supervision.phase == .stopped } }
 
+    /// The last statistics of the running process, with their age; nil before its first report and after its end.
+    package var statistics: EngineStatistics? {
+        state.withLock { state in
+            guard let (value, time) = state.statistics else { return nil }
+            var statistics = value
+            statistics.age = max(0, now() - time)
+            return statistics
+        }
+    }
+
     // MARK: The first start
 
     /// Starts the process and returns when its model is loaded. Throws an `EngineProcessFailure` if it cannot be. Called once.
@@ -65,7 +77,7 @@ package final class EngineSupervisor: Sendable {
             do {
                 let run = try EngineRun()
                 launched = run
-                state.withLock { $0.run = run }
+                state.withLock { ($0.run, $0.statistics) = (run, nil) }
                 let sent = order(for: run)
                 let child = try await onOwnThread(named: "engine start") { [self] in
                     try launcher(sent) { [weak self] event in self?.take(event, of: run) }
@@ -98,6 +110,8 @@ package final class EngineSupervisor: Sendable {
             if let tell, !tell(fraction) { Task { await self.stop() } }
         case .report(.failed(let reason)): run.note(failure: reason)
         case .report(.ready(let facts)): isReady(facts, run)
+        case .report(.statistics(let value)):
+            state.withLock { if $0.run === run { $0.statistics = (value, now()) } }
         case .ended(let end): ended(run, end)
         }
     }
@@ -121,7 +135,7 @@ package final class EngineSupervisor: Sendable {
         let (first, waiters, delay, wasStopped) = state.withLock { state in
             let wasStopped = state.supervision.phase == .stopped
             let delay = state.supervision.ended(at: now())
-            state.lastReason = reason
+            (state.lastReason, state.statistics) = (reason, nil)
             // A near start takes the requests that wait.
             let stay = state.supervision.admission(at: now()) == .wait
             let result = (state.first?.answer, stay ? [] : Array(state.waiters.values), delay, wasStopped)

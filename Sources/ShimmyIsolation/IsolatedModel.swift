@@ -6,7 +6,7 @@ import Synchronization
 
 /// A model in a child process, which answers requests as an upstream server does.
 package struct IsolatedModel: Sendable {
-    /// A token of English text has about this many bytes.
+    /// The bytes of a token of English text, for estimates.
     private static let bytesPerToken = 4
     /// How long a request whose connection was lost waits for the end of the process, which is the reason.
     private static let patience = Duration.seconds(3)
@@ -28,7 +28,8 @@ package struct IsolatedModel: Sendable {
             contextLength: facts.contextLength, fingerprint: facts.fingerprint,
             generator: facts.has(.chat) ? IsolatedGenerator(model: self) : nil,
             embedder: facts.has(.embeddings) ? IsolatedEmbedder(model: self) : nil,
-            reranker: facts.has(.rerank) ? IsolatedReranker(model: self) : nil, tokenizer: IsolatedTokenizer(model: self),
+            reranker: facts.has(.rerank) ? IsolatedReranker(model: self) : nil,
+            decider: facts.has(.chat) ? IsolatedDecider(model: self) : nil, tokenizer: IsolatedTokenizer(model: self),
             engine: IsolatedInspection(model: self)
         ) { [supervisor, client] in
             await supervisor.stop()
@@ -57,7 +58,7 @@ package struct IsolatedModel: Sendable {
         return UpstreamContext(requestID: terms.requestID, traceHeaders: [owner])
     }
 
-    /// Returns the fields that a request has beside those of a request to any upstream.
+    /// Returns the fields that only a request to a child process has.
     func fields(clamps: Bool, _ terms: ServiceTerms) -> JSONObject {
         var fields = JSONObject()
         if clamps { fields["max_tokens_over_context"] = "clamp" }
@@ -65,7 +66,7 @@ package struct IsolatedModel: Sendable {
         return fields
     }
 
-    /// Returns the terms after the admission of a prompt, whose tokens are estimated. The usage has their number.
+    /// Admits a prompt by an estimate of its tokens, and returns the terms that remain. The usage of the answer has the exact number.
     func admitted(_ terms: ServiceTerms, bytes: Int) throws -> ServiceTerms {
         try terms.admitting(promptTokens: max(1, bytes / Self.bytesPerToken))
     }
@@ -82,13 +83,21 @@ package struct IsolatedModel: Sendable {
         }
     }
 
+    /// Does work that returns as a whole, with the terms that remain after the admission of a prompt.
+    func call<Value: Sendable>(
+        bytes: Int, _ terms: ServiceTerms, _ work: (UpstreamEndpoint, ServiceTerms, UpstreamContext) async throws -> Value
+    ) async throws -> Value {
+        let remaining = try admitted(terms, bytes: bytes)
+        return try await call { run in try await work(peer(run), remaining, context(terms)) }
+    }
+
     /// Returns the error of a request: the process's own refusal, or the reason for its end.
     func failure(_ error: any Error, in run: EngineRun) async -> any Error {
         guard let failure = error as? UpstreamFailure else { return error }
         switch failure.reason {
         case .refused: return failure
         case .unsupported(let field): return EngineProcessFailure(name, .unsupported(field: field))
-        case .busy(let seconds?): return QueueFull(retryAfter: seconds)
+        case .busy(_, let seconds?): return QueueFull(retryAfter: seconds)
         case .interrupted, .unreachable: _ = await run.hasEnded(within: Self.patience)
         case .busy, .unauthorized, .timedOut, .failed, .unreadable, .noReplica, .loop: break
         }

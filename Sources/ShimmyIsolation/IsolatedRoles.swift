@@ -14,10 +14,9 @@ struct IsolatedEmbedder: Embedder {
             case .tokens(let tokens): sum.saturated(adding: tokens.count.saturated(multipliedBy: 4))
             }
         }
-        let admitted = try model.admitted(terms, bytes: bytes)
-        let model = model
-        return try await model.call { run in
-            try await model.peer(run).embed(request, model: model.name, terms: admitted, context: model.context(terms))
+        let name = model.name
+        return try await model.call(bytes: bytes, terms) { peer, terms, context in
+            try await peer.embed(request, model: name, terms: terms, context: context)
         }
     }
 }
@@ -28,10 +27,24 @@ struct IsolatedReranker: Reranker {
 
     func rerank(_ request: RerankRequest, terms: ServiceTerms) async throws -> RerankResult {
         let bytes = ([request.query] + request.documents).reduce(0) { $0.saturated(adding: $1.utf8.count) }
-        let admitted = try model.admitted(terms, bytes: bytes)
-        let model = model
-        return try await model.call { run in
-            try await model.peer(run).rerank(request, model: model.name, terms: admitted, context: model.context(terms))
+        let name = model.name
+        return try await model.call(bytes: bytes, terms) { peer, terms, context in
+            try await peer.rerank(request, model: name, terms: terms, context: context)
+        }
+    }
+}
+
+/// A decider whose ratings come from a child process.
+struct IsolatedDecider: Decider {
+    let model: IsolatedModel
+
+    func decide(_ request: DecisionRequest, terms: ServiceTerms) async throws -> DecisionResult {
+        let bytes = request.questions.reduce(request.conversation.bytes) { sum, question in
+            question.labels.reduce(sum.saturated(adding: question.text?.utf8.count ?? 0)) { $0.saturated(adding: $1.utf8.count) }
+        }
+        let name = model.name
+        return try await model.call(bytes: bytes, terms) { peer, _, context in
+            try await peer.decide(request, model: name, context: context)
         }
     }
 }
@@ -56,11 +69,12 @@ struct IsolatedTokenizer: TokenizerAccess {
     }
 }
 
-/// The work of a child process in numbers, as far as this process knows it.
+/// The work of a child process in numbers: those of its last report, or until then those that this process knows. Never waits for the process.
 struct IsolatedInspection: EngineInspection {
     let model: IsolatedModel
 
     var statistics: EngineStatistics {
+        if let reported = model.supervisor.statistics { return reported }
         var statistics = EngineStatistics()
         let requests = model.use.running
         statistics.running = min(requests, model.facts.running)

@@ -1,4 +1,5 @@
 import ShimmyChat
+import ShimmyCore
 import ShimmyJSON
 
 /// Converts call IDs to a form that a template accepts. Mistral's templates accept only nine letters and digits, and clients may send IDs from other
@@ -26,13 +27,11 @@ struct ToolCallIDs {
         return message
     }
 
-    /// Returns an accepted ID. An ID of nine letters and digits is unchanged; any other is replaced by nine characters of its hash (FNV-1a).
+    /// Returns an accepted ID. An ID of nine letters and digits is unchanged; any other is replaced by nine characters of its hash.
     func fitted(_ id: String) -> String {
         let isPlain = id.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) }
         guard wantsNine, !isPlain || id.utf8.count != 9 else { return id }
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in id.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        let digits = String(hash, radix: 36)
+        let digits = String(FNVHash.of(id), radix: 36)
         return String((digits + "000000000").prefix(9))
     }
 }

@@ -53,8 +53,10 @@ actor CatalogCache {
         while true {
             if let last, last.number >= number { return last.catalog }
             if running == nil { begin() }
-            let left = isStuck ? .zero : ContinuousClock.now.duration(to: deadline)
-            guard let running, left > .zero, await running.ended.wait(atMost: left) else { return last?.catalog ?? ModelCatalog(records: []) }
+            let remaining = isStuck ? .zero : ContinuousClock.now.duration(to: deadline)
+            guard let running, remaining > .zero, await running.ended.wait(atMost: remaining) else {
+                return last?.catalog ?? ModelCatalog(records: [])
+            }
         }
     }
 

@@ -7,7 +7,7 @@ struct NameFile: Sendable {
     let path: String
     /// The content in words, for error messages.
     let content: String
-    /// The plural of what a name is, for error messages.
+    /// The plural noun for the names, for error messages.
     let members: String
     /// The max size of the file in bytes.
     let limit: Int

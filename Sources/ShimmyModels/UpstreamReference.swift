@@ -8,9 +8,9 @@ package struct UpstreamReference: Sendable, Equatable {
     package var servers: [String]
     /// Whether the model also has an id without the name of a server, which is then preferred.
     package var hasShortID = false
-    /// What the model can do besides its role: `tools`, `thinking`, `vision`, `audio`; only what a server says.
+    /// The capabilities of the model besides its role, as far as a server reports them: `tools`, `thinking`, `vision`, `audio`.
     package var abilities: [String] = []
-    /// The kinds of media that the model may read: all of which no server says that it does not.
+    /// The kinds of media that the model may read: all kinds except those that a server excludes.
     package var media = MediaKinds.all
 
     package init(key: String, servers: [String]) {

@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyCore
 import ShimmyEngine
 
 #if canImport(Glibc)
@@ -149,11 +150,11 @@ extension PrefixFile {
 
     static func name(of units: [PromptUnit], _ key: PrefixKey) -> String {
         let ofUnits = units.withUnsafeBytes { Checksum.of($0) }
-        return beginning(ofNamesOf: key.identity) + [ofUnits, key.adapters].map(hex).joined(separator: "-") + suffix
+        return beginning(ofNamesOf: key.identity) + [ofUnits, key.adapters].map(\.hexadecimal).joined(separator: "-") + suffix
     }
 
     /// Returns the common beginning of the names of all prefixes of a model.
-    static func beginning(ofNamesOf identity: UInt64) -> String { hex(identity) + "-" }
+    static func beginning(ofNamesOf identity: UInt64) -> String { identity.hexadecimal + "-" }
 
     /// Returns whether a file name is that of a prefix, of any model and build. The directory may also contain files that are not Shimmy's.
     static func isName(_ name: String) -> Bool {
@@ -163,11 +164,6 @@ extension PrefixFile {
     /// Returns whether a file name is that of an incomplete file, written by this version or, with Foundation's names, by an earlier one.
     static func isAside(_ name: String) -> Bool {
         (name.hasSuffix(asideSuffix) && name.contains(suffix + ".")) || name.hasPrefix(".dat.nosync")
-    }
-
-    private static func hex(_ number: UInt64) -> String {
-        let digits = String(number, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }
 

@@ -1,7 +1,8 @@
 /// Keeps requests away from a replica that fails.
 ///
 /// It opens after consecutive failures or at a high rate of failures, for a time that doubles each time. After that time it lets one request through,
-/// the probe, whose outcome closes or opens it.
+/// the probe, whose outcome closes or opens it. A replica without an alternative gets requests during its pauses, too. Their failures do not lengthen
+/// the pause.
 package struct CircuitBreaker: Hashable, Sendable {
     package struct Limits: Hashable, Sendable {
         /// The number of consecutive failures that open the breaker.
@@ -91,8 +92,8 @@ package struct CircuitBreaker: Hashable, Sendable {
             wasAsked = true
             return
         }
-        if wasProbe, isProbing {
-            open(for: pause, random, at: now)
+        if wasProbe, case .probing(let until) = stored {
+            if until > now { stored = .open(until: until) } else { open(for: pause, random, at: now) }
             return
         }
         guard stored == .closed else { return }
@@ -124,6 +125,14 @@ package struct CircuitBreaker: Hashable, Sendable {
         window.clear()
     }
 
+    /// Whether a pause has not ended yet.
+    private func isPaused(at now: ContinuousClock.Instant) -> Bool {
+        switch stored {
+        case .closed: false
+        case .open(let until), .probing(let until): until > now
+        }
+    }
+
     private var isProbing: Bool {
         if case .probing = stored { true } else { false }
     }
@@ -138,9 +147,10 @@ package struct CircuitBreaker: Hashable, Sendable {
         let jitter = pause * (min(max(limits.jitter, 0), 1) * min(max(random, 0), 1))
         var until = now + pause + jitter
         if case .open(let earlier) = stored { until = max(until, earlier) }
+        // A pause that replaces one in progress is not one more.
+        if !isPaused(at: now) { pauses = min(pauses + 1, Self.maxPauses) }
         stored = .open(until: until)
         wasAsked = false
-        pauses = min(pauses + 1, Self.maxPauses)
         consecutiveFailures = 0
         window.clear()
     }

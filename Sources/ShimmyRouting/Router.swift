@@ -109,9 +109,9 @@ package struct Router: Sendable {
     // MARK: Requests
 
     /// Returns the replicas to try for a request, the best one first.
-    package mutating func route(_ request: RoutedRequest, in pool: PoolID, at now: ContinuousClock.Instant) -> Route {
+    package mutating func route(_ request: RoutedRequest, in pool: PoolID, at now: ContinuousClock.Instant) -> CandidateList {
         endPauses(at: now)
-        return Route(candidates: candidates(for: request, in: pool, at: now))
+        return CandidateList(candidates: candidates(for: request, in: pool, at: now))
     }
 
     /// Notes that a request starts at a replica. Returns nil if the replica was removed or became full since the choice.

@@ -211,6 +211,7 @@ package struct ShimmyServer: Service {
             ResponseToolRoutes(service: service, reader: reader).routes,
             EmbeddingRoutes(service: service, body: body).routes,
             DecisionRoutes(service: service, body: body).routes,
+            configuration.takesOwners ? EngineDecisionRoutes(service: service, body: body).routes : [],
             MediaRoutes(service: service, body: body).routes,
             MessageRoutes(service: service, reader: reader, responder: responder).routes,
             OllamaAnswerRoutes(service: service, body: body, responder: responder, contextLength: contextLength).routes,

@@ -24,11 +24,8 @@ extension APIError {
             case .unreadable: server(502, "unreadable")
             case .interrupted: server(502, "interrupted")
             case .timedOut: server(504, "timeout")
-            case .busy(let retryAfter): Self.busy(failure, retryAfter)
-            case .noReplica(let reasons, let retryAfter):
-                APIError(
-                    status: 503, message: "No upstream server can serve '\(failure.upstream)': \(Self.list(reasons))", type: "server_error",
-                    code: "upstream_unavailable", retryAfter: retryAfter)
+            case .busy(let status, let retryAfter): Self.busy(failure, status, retryAfter)
+            case .noReplica(let reasons, let retryAfter): Self.noReplica(failure.upstream, reasons, retryAfter)
             case .unsupported(let field):
                 APIError(
                     status: 400,
@@ -41,21 +38,35 @@ extension APIError {
             }
     }
 
-    /// - retryAfter: the seconds that the upstream asks to wait, as with a limit of requests; nil if it only has no room.
-    private static func busy(_ failure: UpstreamFailure, _ retryAfter: Int?) -> APIError {
-        APIError(
-            status: retryAfter == nil ? 503 : 429, message: "The upstream server '\(failure.upstream)' is busy: \(sentence(failure.message))",
-            type: retryAfter == nil ? "server_error" : "rate_limit_error", code: "upstream_busy", retryAfter: retryAfter ?? 1)
+    /// - reasons: the name and the reason of each replica.
+    private static func noReplica(_ model: String, _ reasons: [String], _ retryAfter: Int?) -> APIError {
+        var error = APIError(status: 503, message: "", type: "server_error", code: "upstream_unavailable", retryAfter: retryAfter)
+        // The list has a limit of its own, since the middle of a message may be the reason that matters.
+        error.message = "No upstream server can serve '\(model)': \(list(reasons))"
+        return error
+    }
+
+    /// - status: 429 if the upstream limits requests; otherwise it has no room.
+    /// - retryAfter: the seconds that the upstream asks to wait; nil if it does not say.
+    private static func busy(_ failure: UpstreamFailure, _ status: Int, _ retryAfter: Int?) -> APIError {
+        let isLimited = status == 429
+        return APIError(
+            status: isLimited ? 429 : 503, message: "The upstream server '\(failure.upstream)' is busy: \(sentence(failure.message))",
+            type: isLimited ? "rate_limit_error" : "server_error", code: "upstream_busy", retryAfter: retryAfter ?? 1)
     }
 
     private static func sentence(_ text: String) -> String { text.last.map { ".!?".contains($0) } ?? false ? text : text + "." }
 
     /// The max number of replicas that a message lists.
-    private static let mostListed = 20
+    private static let mostListed = 200
+    /// The Unicode scalars that all reasons share, and the max number of a reason that has more than its share. Even that one has room for a name.
+    private static let listLength = 8_000
+    private static let shortestReason = 100
 
     private static func list(_ reasons: [String]) -> String {
+        let length = max(shortestReason, listLength / max(1, reasons.count))
         let more = reasons.count > mostListed ? "; and \(reasons.count - mostListed) more" : ""
-        return reasons.prefix(mostListed).joined(separator: "; ") + more + "."
+        return sentence(reasons.prefix(mostListed).map { $0.shortened(to: length) }.joined(separator: "; ") + more)
     }
 
     /// Returns the error for a request that needs a model of this server, but names one of an upstream server.

@@ -19,6 +19,22 @@ extension InferenceService {
         }
     }
 
+    /// Serves a request of the server for which this process runs a model.
+    package func decide(_ request: EngineDecisionRequest, _ caller: Caller) async throws -> DecisionOutcome {
+        let lease = try await acquire(request.model, for: .chat)
+        return try await observed(lease, caller) {
+            do {
+                let result = try await lease.decider.decide(request.decision, terms: caller.terms())
+                return (value: DecisionOutcome.result(result), usage: result.usage)
+            } catch GenerationError.badLabel(let question, let label, let reason) {
+                let usage = Usage(promptTokens: 0, cachedPromptTokens: 0, completionTokens: 0)
+                return (value: DecisionOutcome.badLabel(question: question, label: label, reason), usage: usage)
+            } catch let error as GenerationError {
+                throw APIError(error, input: "input")
+            }
+        }
+    }
+
     /// Does the work of a request that generates nothing, and reports it to the observer like an answer. The observer does not see a request
     /// that is refused before any work starts.
     func observed<Value: Sendable>(

@@ -1,4 +1,4 @@
-/// The text of `shimmy top`: snapshots become rows of a terminal. It keeps what it needs of earlier snapshots to show rates.
+/// The text of `shimmy top`: snapshots become rows of a terminal. It keeps some numbers of earlier snapshots, to show rates.
 package struct EngineScreen: Sendable {
     private var last: EngineSnapshot?
     /// The recent tokens per second of each model by name, and of each sequence by model and id.

@@ -14,7 +14,7 @@ package struct WordWrap {
 
     package init() {}
 
-    /// Returns what to write for the next part of the text.
+    /// Returns the output for the next part of the text.
     /// - width: the number of cells of a row.
     package mutating func text(_ part: String, width: Int) -> String {
         var bytes = ""

@@ -1,7 +1,7 @@
 package import ShimmyChat
 import Synchronization
 
-/// A model whose decisions are scripted: for tests of what surrounds a model.
+/// A model whose decisions are scripted: for tests of the code around a model.
 package final class ScriptedDecider: Decider {
     /// The requests that arrived, in order.
     package var requests: [DecisionRequest] { state.withLock { $0 } }

@@ -3,7 +3,7 @@ import Synchronization
 
 /// A model of an upstream whose answers to requests for media are scripts.
 package final class ScriptedForwarder: MediaForwarder {
-    /// What a reader of an answer sees next.
+    /// A step of a script, as the reader of the answer sees it.
     package enum Moment: Sendable {
         case bytes(String)
         case failure(any Error)

@@ -2,9 +2,9 @@ package import ShimmyChat
 import ShimmyCore
 import Synchronization
 
-/// A model whose answers are scripts: for tests of what surrounds a model.
+/// A model whose answers are scripts: for tests of the code around a model.
 package final class ScriptedGenerator: TextGenerator {
-    /// What an answer's consumer sees next.
+    /// A step of a script, as the consumer of the answer sees it.
     package enum Moment: Sendable {
         case event(AnswerEvent)
         case failure(any Error)

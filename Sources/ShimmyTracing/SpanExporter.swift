@@ -54,7 +54,7 @@ package final class SpanExporter: Sendable {
         }
     }
 
-    /// Stops, and sends the spans that are left once.
+    /// Stops, and sends the remaining spans once.
     /// - limit: the max time to wait for the collector.
     package func stop(within limit: Duration) async {
         let task = work.withLock { $0 }
@@ -63,8 +63,8 @@ package final class SpanExporter: Sendable {
         let deadline = ContinuousClock.now + limit
         while true {
             let batch = queue.first(settings.batchSize)
-            let left = deadline - .now
-            guard !batch.isEmpty, left > .zero, case .accepted = await send(batch, within: min(left, settings.timeout)) else { break }
+            let remaining = deadline - .now
+            guard !batch.isEmpty, remaining > .zero, case .accepted = await send(batch, within: min(remaining, settings.timeout)) else { break }
             queue.remove(batch.count, as: .exported)
         }
         queue.removeAll(as: .failed)

@@ -1,3 +1,5 @@
+import ShimmyCore
+
 /// Reads OpenTelemetry's environment variables.
 struct TraceVariables {
     private let environment: [String: String]
@@ -80,25 +82,9 @@ struct TraceVariables {
         return attributes
     }
 
-    /// Returns a percent-encoded text decoded; as it is if it is not encoded or does not decode to UTF-8.
+    /// Returns the text with its percent-encoding decoded, or the text itself if the result would not be UTF-8.
     private static func decoded(_ text: String) -> String {
-        guard text.utf8.contains(UInt8(ascii: "%")) else { return text }
-        var bytes: [UInt8] = []
-        var rest = Array(text.utf8)[...]
-        while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "%"), let value = hexadecimal(rest.prefix(2)) {
-                bytes.append(value)
-                rest = rest.dropFirst(2)
-            } else {
-                bytes.append(byte)
-            }
-        }
-        return String(validating: bytes, as: UTF8.self) ?? text
-    }
-
-    private static func hexadecimal(_ digits: ArraySlice<UInt8>) -> UInt8? {
-        guard digits.count == 2, digits.first != UInt8(ascii: "+"), digits.first != UInt8(ascii: "-") else { return nil }
-        return UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
+        PercentEncoding.decoded(text[...], keepsMalformed: true) ?? text
     }
 
     private static func trimmed(_ text: Substring) -> Substring {

@@ -1,4 +1,4 @@
-/// The program that an upstream runs, which determines its dialect and what it honours.
+/// The program that an upstream runs, which determines its dialect and the fields that it honours.
 package enum UpstreamKind: String, Sendable, CaseIterable {
     case vllm, sglang, llamaServer = "llama-server", ollama, shimmy, openai, anthropic
 
@@ -25,4 +25,6 @@ package enum UpstreamKind: String, Sendable, CaseIterable {
     package var takesTexts: Bool { self != .anthropic }
     package var embeds: Bool { self != .anthropic }
     package var ranks: Bool { self != .anthropic && self != .ollama }
+    /// Whether some of them make speech, transcripts or images. A program of the kind need not have all routes for these.
+    package var makesMedia: Bool { self != .anthropic }
 }

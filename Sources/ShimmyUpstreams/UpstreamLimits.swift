@@ -1,4 +1,4 @@
-/// Limits on what an upstream may send, and on the work that Shimmy does for it.
+/// Limits on the data that an upstream may send, and on the work that Shimmy does for it.
 package enum UpstreamLimits {
     /// Bytes of a line and of an event of a stream.
     package static let eventBytes = 8 << 20

@@ -16,7 +16,7 @@ package struct UpstreamSettings: Sendable, Equatable {
     package var models: [String] = []
     /// The text before the bare ids of its models; empty for none.
     package var prefix = ""
-    /// Upstreams of a lower number come first; the others get what those cannot take. A local model has the priority 0.
+    /// Upstreams of a lower number come first; the others get the requests that those cannot take. A local model has the priority 0.
     package var priority = 1
     /// The upstream's share of the load beside replicas of the same priority.
     package var weight = 1.0

@@ -43,19 +43,21 @@ struct Shimmy: AsyncParsableCommand {
 
     /// Runs a command. If the configuration file has mistakes, exits instead, unless the command does not need the configuration.
     static func main() async {
-        if let problem = CommandTree(Self.self).problem(Array(CommandLine.arguments.dropFirst())) {
-            Console.error("\(problem) 'shimmy --help' lists the commands.")
+        let tree = CommandTree(Self.self)
+        let arguments = tree.withHelpFirst(Array(CommandLine.arguments.dropFirst()))
+        if let problem = tree.problem(arguments) {
+            Console.error(problem)
             exit(withError: ExitCode.validationFailure)
         }
         do {
-            try await execute()
+            try await execute(arguments)
         } catch {
             exit(withError: error)
         }
     }
 
-    @concurrent private static func execute() async throws {
-        var command = try await asyncParseAsRoot()
+    @concurrent private static func execute(_ arguments: [String]) async throws {
+        var command = try await asyncParseAsRoot(arguments)
         let kind = type(of: command)
         do {
             guard var waiting = command as? any AsyncParsableCommand else { return try command.run() }

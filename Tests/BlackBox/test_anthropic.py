@@ -107,7 +107,10 @@ def test_a_message_has_exactly_the_documented_shape(server):
     assert (message["stop_reason"], message["stop_sequence"], message["stop_details"]) == ("max_tokens", None, None)
     assert set(message["usage"]) == {
         "input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens", "output_tokens_details", "service_tier",
+        "cache_creation", "server_tool_use", "inference_geo",
     }
+    assert message["usage"]["cache_creation"] == {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0}
+    assert message["usage"]["server_tool_use"] is None and message["usage"]["inference_geo"] is None
     assert message["usage"]["output_tokens"] == 5 and message["usage"]["service_tier"] == "standard"
     assert answer.headers["request-id"].startswith("req_")
 

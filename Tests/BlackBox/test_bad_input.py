@@ -121,7 +121,7 @@ AROUND_MODERATIONS = {"input[]": {"input": [{"type": "text", "text": "a"}]}}
 # The models of this server read neither images nor audio; test_upstream_vision.py has those of upstreams, which do.
 MEDIA = {field for _, _, field in ALL_ROWS if "[].content[].image_url" in field or "[].content[].input_audio" in field} | {"input[].content[].detail"}
 # Fields whose surrounding request is not valid by itself: the output of a call needs the preceding call, and a conversation has to exist.
-ALONE = MEDIA | {"messages[].tool_call_id", "input[].output", "input[].output[].type", "input[].output[].text", "conversation.id"}
+ALONE = MEDIA | {"messages[].tool_call_id", "conversation.id"} | {field for _, _, field in ALL_ROWS if field.startswith("input[].output")}
 # Histories come from many programs. Values that are only copied into the prompt are accepted as they are.
 LENIENT = {
     # A tool with another value here is one that OpenAI runs; it is reported. An operation is defined by the client.

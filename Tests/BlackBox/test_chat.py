@@ -54,6 +54,7 @@ def test_content_forms(server):
     whole = server.chat("One\nTwo")
     parts = server.chat(messages=[{"role": "user", "content": [{"type": "text", "text": "One"}, {"type": "text", "text": "Two"}]}])
     assert parts.text == whole.text
+    assert server.chat(messages=[{"role": "user", "content": [{"type": "input_text", "text": "One\nTwo"}]}]).text == whole.text
     assert parts.json["usage"]["prompt_tokens"] == whole.json["usage"]["prompt_tokens"]
     history = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": None, "refusal": None}, {"role": "user", "content": "Hi"}]
     assert server.chat(messages=history).status == 200

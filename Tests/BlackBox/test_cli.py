@@ -40,11 +40,25 @@ def test_each_command_has_its_own_options(home):
     (["help", "bogus"], "there is no command 'shimmy bogus'."), (["config", "chek"], "there is no command 'shimmy config chek'. Did you mean 'check'?"),
     (["help", "config", "nothing"], "there is no command 'shimmy config nothing'."),
     (["key", "lst"], "Did you mean 'list'?"), (["key", "creat", "me"], "Did you mean 'create'?"), (["storage", "prun"], "Did you mean 'prune'?"),
+    (["key", "help", "creat"], "there is no command 'shimmy key creat'. Did you mean 'create'?"),
+    (["help", "storage", "help", "nothing"], "there is no command 'shimmy storage nothing'."),
+    (["lst"], "'shimmy --help' lists the commands."), (["key", "creat"], "'shimmy key --help' lists the commands."),
+    (["service", "help", "nothing"], "'shimmy service --help' lists the commands."),
 ])
 def test_unknown_commands_are_named(home, arguments, words):
     result = run(home, *arguments)
     assert_failed(result, 64, words)
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize("group", ["key", "storage", "upstreams", "config", "service"])
+def test_each_group_of_commands_has_help(home, group):
+    result = run(home, group, "help")
+    assert result.returncode == 0 and f"USAGE: shimmy {group}" in result.stdout
+    assert result.stdout == run(home, "help", group).stdout
+    command = re.findall(r"^  ([a-z]+) ", result.stdout.split("SUBCOMMANDS:")[1], re.MULTILINE)[-1]
+    assert run(home, group, "help", command).stdout == run(home, "help", group, command).stdout
+    assert f"USAGE: shimmy {group} {command}" in run(home, group, "help", command).stdout
 
 
 @pytest.mark.parametrize("arguments, usage", [
@@ -90,6 +104,11 @@ def test_a_missing_key_is_explained_in_terms_of_the_command_line(home, start):
         assert "header" not in result.stderr
     result = run(home, "list", SHIMMY_PORT=str(server.port))
     assert result.returncode == 0 and "LOADED is unknown: " in result.stderr and "--api-key or in SHIMMY_API_KEY" in result.stderr
+
+
+def test_a_health_check_fails_without_a_server(home, tmp_path):
+    assert_failed(run(home, "ps", "--health", "--host", f"unix:{tmp_path}/none"), 7, "the socket does not exist")
+    assert_failed(run(home, "ps", "--health", "--json"), 64, "--health prints nothing")
 
 
 def test_a_missing_socket_is_named(home, tmp_path):

@@ -159,7 +159,7 @@ def test_the_answer_is_copied_by_the_terminal(dialogue):
 
 
 def test_tools_and_images(dialogue, tmp_path):
-    assert "take only text" in dialogue.say("/image photo.png")
+    assert f"{MODEL} cannot read images." in dialogue.say("/image photo.png")
     file = tmp_path / "tools.json"
     file.write_text(json.dumps([{"name": "weather", "description": "The weather of a city", "parameters": {"type": "object"}}]))
     assert "There are no tools" in dialogue.say("/tools")

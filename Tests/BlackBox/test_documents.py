@@ -62,6 +62,7 @@ def test_the_readme_leads_with_commands_a_picture_and_numbers():
 
 @pytest.mark.parametrize("path", documents.documents(), ids=lambda path: path.name)
 def test_links_lead_to_files(path):
-    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", re.sub(r"```.*?```", "", path.read_text(), flags=re.S)):
+    text = re.sub(r"```.*?```", "", path.read_text(), flags=re.S)
+    for target in [*re.findall(r"\]\(([^)#\s]+)[^)]*\)", text), *re.findall(r'<(?:img|source)\b[^>]*\bsrc(?:set)?="([^"\s]+)"', text)]:
         if not re.match(r"https?:|mailto:", target):
             assert (path.parent / target).exists(), target

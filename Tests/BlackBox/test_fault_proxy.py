@@ -100,7 +100,7 @@ HTML = answering("200 OK", b"<html>", kind="text/html")
 # The fault, and the status and the code of the error.
 BEFORE = {
     "status 500": (answering("500 Internal Server Error"), 502, "upstream_failed"),
-    "status 503": (answering("503 Service Unavailable", b"{}", "retry-after: 1"), 429, "upstream_busy"),
+    "status 503": (answering("503 Service Unavailable", b"{}", "retry-after: 1"), 503, "upstream_busy"),
     "status 504": (answering("504 Gateway Timeout", b"<html>", kind="text/html"), 504, "upstream_timeout"),
     "status 302": (answering("302 Found", b"", "location: http://127.0.0.1:9/"), 502, "upstream_unreadable"),
     "status 204": (answering("204 No Content", b""), 502, "upstream_unreadable"),

@@ -125,10 +125,47 @@ def test_a_mistake_is_refused_in_the_same_words(isolated, server, fields):
     assert other.json["error"]["param"] == own.json["error"]["param"]
 
 
-def test_decisions_are_refused_with_the_setting(isolated):
-    question = {"type": "predicate", "instructions": "It rains."}
-    answer = isolated.request("POST", "/v1/decisions", {"model": MODEL, "input": "The street is wet.", "questions": [question]})
-    assert "isolation" in answer.assert_error(400, "model", "model_not_usable")
+def test_decisions_are_the_same(isolated, server):
+    question = {"type": "choice", "name": "w", "instructions": "How is the weather?", "choices": [{"value": "dry"}, {"value": "rainy"}]}
+    body = {"model": MODEL, "input": "The street is wet.", "questions": [{"type": "predicate", "name": "p", "instructions": "It rains."}, question]}
+    own, other = (one.request("POST", "/v1/decisions", body) for one in (server, isolated))
+    assert own.status == other.status, other.body
+    assert own.status == 200, own.body
+    assert [numbers(answer) for answer in other.json["answers"]] == [pytest.approx(numbers(answer), abs=0.01) for answer in own.json["answers"]]
+    assert other.json["usage"]["input_tokens"] == own.json["usage"]["input_tokens"]
+
+
+def test_a_choice_that_cannot_be_rated_is_named(isolated, server):
+    long = "word " * 20_000
+    body = {"model": MODEL, "input": "a", "questions": [{"type": "predicate", "instructions": long}]}
+    own, other = (one.request("POST", "/v1/decisions", body) for one in (server, isolated))
+    assert own.status == other.status == 400, other.body
+    assert (other.json["error"]["param"], other.json["error"]["message"]) == (own.json["error"]["param"], own.json["error"]["message"])
+
+
+def numbers(value) -> list[float]:
+    """Returns the decimals in an answer, in their order."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [number for each in value for number in numbers(each)]
+    return [value] if isinstance(value, float) else []
+
+
+def engine(server, model: str) -> dict:
+    return next(one for one in server.request("GET", "/v1/engine").json["data"] if one["model"] == model)
+
+
+def test_the_work_of_a_process_is_shown(isolated):
+    before = engine(isolated, OTHER).get("generated_tokens", 0)
+    assert isolated.chat(model=OTHER, max_tokens=20, ignore_eos=True).status == 200
+    wait_until(lambda: engine(isolated, OTHER)["generated_tokens"] >= before + 19, "the report of the process")
+    shown = engine(isolated, OTHER)
+    assert shown["cells"]["total"] > 0 and shown["slots"]["total"] > 0 and shown["steps"]["count"] > 0
+    assert 0 <= shown["age_seconds"] < 60
+    metrics = isolated.request("GET", "/metrics").body.decode()
+    found = [line for line in metrics.splitlines() if line.startswith("shimmy_") and f'model="{OTHER}"' in line and "cell" in line]
+    assert any(float(line.rsplit(" ", 1)[1]) > 0 for line in found), found
 
 
 def test_a_local_model_keeps_its_name_memory_and_place(isolated):

@@ -12,7 +12,7 @@ import pytest
 from openai import OpenAI
 
 from running import logged
-from server import MODEL, Server, make_home, run, wait_until
+from server import MODEL, REPOSITORY, Server, make_home, run, wait_until
 
 ALL = "/v1/organization/admin_api_keys"
 
@@ -71,6 +71,18 @@ def test_without_a_key_nothing_opens(keyed):
         client(keyed, "sk-shimmy-wrong").models.list()
     keyed.request("GET", "/v1/models").assert_error(401, None, "invalid_api_key")
     assert keyed.request("GET", "/health").status == 200
+
+
+def test_the_health_check_of_the_container_needs_no_key(keyed):
+    """The check in the Dockerfile, against a server whose only keys are stored ones."""
+    check = next(line for line in (REPOSITORY / "packaging/Dockerfile").read_text().splitlines() if line.startswith("HEALTHCHECK "))
+    program, *arguments = json.loads(check[check.index("CMD ") + len("CMD "):])
+    assert program == "/usr/bin/shimmy"
+    healthy = run(keyed.home, *arguments, SHIMMY_PORT=str(keyed.port))
+    assert (healthy.returncode, healthy.stdout, healthy.stderr) == (0, "", "")
+    assert run(keyed.home, *arguments, SHIMMY_PORT=str(keyed.port), SHIMMY_API_KEY="wrong").returncode == 0
+    # The same command without the flag asks for the engines, which only an admin sees.
+    assert run(keyed.home, "ps", SHIMMY_PORT=str(keyed.port)).returncode == 1
 
 
 def test_the_log_has_the_name_and_never_the_key(keyed):

@@ -34,7 +34,8 @@ def test_vllms_penalty(server):
     assert server.chat("Tell me a story.", max_tokens=60, repetition_penalty=1.8).text != plain.text
 
 
-@pytest.mark.parametrize("field, value", [("stop_token_ids", [2]), ("skip_special_tokens", False), ("include_stop_str_in_output", True), ("truncate_prompt_tokens", 9)])
+@pytest.mark.parametrize("field, value", [("stop_token_ids", [2]), ("skip_special_tokens", False), ("include_stop_str_in_output", True), ("truncate_prompt_tokens", 9),
+                                          ("bad_words", ["a"]), ("allowed_token_ids", [1]), ("use_beam_search", True)])
 @pytest.mark.parametrize("path, body", [
     ("/v1/chat/completions", {"messages": [{"role": "user", "content": "Hi"}]}), ("/v1/completions", {"prompt": "Hi"}), ("/v1/responses", {"input": "Hi"}),
 ])

@@ -66,6 +66,34 @@ def test_thinking_can_be_turned_off(thinker):
     thinker.chat(chat_template_kwargs={"enable_thinking": "no"}).assert_error(400, "chat_template_kwargs.enable_thinking", "invalid_type")
 
 
+@pytest.mark.parametrize("fields", [{"thinking": {"type": "disabled"}}, {"reasoning": {"effort": "none"}}, {"think": "none"}], ids=lambda fields: next(iter(fields)))
+def test_other_names_of_the_effort(thinker, fields):
+    answer = thinker.chat("Why is the sky blue?", max_tokens=20, **fields)
+    assert "reasoning_content" not in message(answer) and message(answer)["content"]
+    assert "x-shimmy-ignored-params" not in answer.headers
+    name = next(iter(fields))
+    thinker.chat(reasoning_effort="high", **fields).assert_error(400, {"thinking": "thinking.type", "reasoning": "reasoning.effort", "think": "think"}[name], "invalid_value")
+    assert "reasoning_content" not in message(thinker.chat("Why is the sky blue?", max_tokens=20, think=False))
+
+
+@pytest.mark.parametrize("fields", [{"thinking_budget": 12}, {"thinking_budget_tokens": 12}, {"thinking": {"type": "enabled", "budget_tokens": 12}}],
+                         ids=lambda fields: next(iter(fields)))
+def test_other_names_of_the_budget(thinker, fields):
+    answer = thinker.chat("Why is the sky blue?", max_tokens=40, **fields)
+    assert answer.status == 200 and "x-shimmy-ignored-params" not in answer.headers
+    assert message(answer) == message(thinker.chat("Why is the sky blue?", max_tokens=40, reasoning_budget_tokens=12))
+
+
+def test_reasoning_in_parts_reaches_the_template(thinker):
+    def prompt(answer):
+        messages = [{"role": "user", "content": "Hi"}, answer, {"role": "user", "content": "Go on."}]
+        return thinker.request("POST", "/v1/chat/completions/render", {"model": MODEL, "messages": messages}).json["prompt"]
+
+    field = prompt({"role": "assistant", "content": "Yes.", "reasoning_content": "It is."})
+    for part in ({"type": "thinking", "thinking": "It is."}, {"type": "reasoning", "text": "It is."}):
+        assert prompt({"role": "assistant", "content": [part, {"type": "text", "text": "Yes."}]}) == field
+
+
 def test_template_arguments(thinker):
     body = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "chat_template_kwargs": {"greeting": "Well, "}}
     prompt = thinker.request("POST", "/v1/chat/completions/render", body).json["prompt"]

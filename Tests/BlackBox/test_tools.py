@@ -96,6 +96,7 @@ def test_every_tool_choice(server):
     assert named({"type": "function", "function": {"name": "set_colour"}}) == ["set_colour"]
     assert named({"type": "function", "function": {"name": "get_weather"}}) == ["get_weather"]
     assert named("required")[0] in ("set_colour", "get_weather")
+    assert named("any")[0] in ("set_colour", "get_weather")
     allowed = {"mode": "required", "tools": [{"type": "function", "function": {"name": "set_colour"}}]}
     assert named({"type": "allowed_tools", "allowed_tools": allowed}) == ["set_colour"]
     assert server.chat("Hello!", tools=TOOLS, tool_choice="auto").status == 200

@@ -10,8 +10,9 @@ import pytest
 from anthropic import Anthropic
 from openai import OpenAI
 
-from faulty_upstream import TEXT, FaultyUpstream, refusing
+from faulty_upstream import TEXT, FaultyUpstream, refusing, stream
 from server import Server, wait_until
+from terminal import Dialogue
 from test_upstreams import faulty_table, front_home
 
 PNG = base64.b64decode(
@@ -158,6 +159,71 @@ def test_ollamas_chats_take_images(front, known):
     assert last(known) == [text(), image()]
 
 
+# Outputs of tools
+
+OMITTED = "[image omitted: this model reads only text]"
+MOVED = "[image 1: see the user's next message]"
+CALL = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+# The same conversation in each API: a call whose output has an image.
+CHAT = [
+    {"role": "user", "content": "Look."}, {"role": "assistant", "tool_calls": [CALL]},
+    {"role": "tool", "tool_call_id": "c", "content": [text("Seen:"), image()]},
+]
+ITEMS = [
+    {"role": "user", "content": "Look."}, {"type": "function_call", "call_id": "c", "name": "look", "arguments": "{}"},
+    {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "Seen:"}, {"type": "input_image", "image_url": URL}]},
+]
+TURNS = [
+    {"role": "user", "content": "Look."}, {"role": "assistant", "content": [{"type": "tool_use", "id": "c", "name": "look", "input": {}}]},
+    {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c", "content": [
+        {"type": "text", "text": "Seen:"}, {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": DATA}}]}]},
+]
+ASKS = {
+    "chat": ("/v1/chat/completions", {"messages": CHAT}), "responses": ("/v1/responses", {"input": ITEMS}),
+    "messages": ("/v1/messages", {"messages": TURNS, "max_tokens": 9}),
+}
+
+
+@pytest.mark.parametrize("api", ASKS)
+def test_images_in_outputs_reach_models_that_read_them(front, unknown, known, api):
+    path, body = ASKS[api]
+    for upstream, model in ((unknown, "mystery"), (known, "seer")):
+        answer = front.request("POST", path, {"model": model, **body})
+        assert answer.status == 200 and answer.headers["x-shimmy-normalized"] == "moved-media", answer.body
+        *_, output, user = upstream.requests[-1][1]["messages"]
+        assert (output["role"], output["content"]) == ("tool", f"Seen:\n{MOVED}")
+        assert (user["role"], user["content"]) == ("user", [text("[image 1]"), image()])
+    answer = front.request("POST", path, {"model": "reader", **body})
+    assert answer.status == 200 and answer.headers["x-shimmy-ignored-params"]
+    assert known.requests[-1][1]["messages"][-1]["content"] == f"Seen:\n{OMITTED}"
+
+
+@pytest.mark.parametrize("api", ASKS)
+def test_an_upstream_that_refuses_images_in_outputs_gets_none(front, unknown, api):
+    refuse = refusing(400, "mystery is not a multimodal model")
+
+    def fault(handler):
+        if "image_url" in json.dumps(handler.body):
+            return refuse(handler)
+        handler.send(stream("mystery"))
+
+    unknown.fault = fault
+    before = len(unknown.requests)
+    path, body = ASKS[api]
+    answer = front.request("POST", path, {"model": "mystery", **body})
+    assert answer.status == 200 and answer.headers["x-shimmy-normalized"] == "omitted-media", answer.body
+    assert len(unknown.requests) == before + 2
+    assert unknown.requests[-1][1]["messages"][-1]["content"] == f"Seen:\n{OMITTED}"
+
+
+def test_a_stored_image_in_an_output_is_a_text_for_other_models(client, known):
+    first = client.responses.create(model="seer", input=ITEMS)
+    assert known.requests[-1][1]["messages"][-1]["content"] == [text("[image 1]"), image()]
+    client.responses.create(model="reader", input="Are you sure?", previous_response_id=first.id)
+    contents = [message["content"] for message in known.requests[-1][1]["messages"] if message["role"] == "tool"]
+    assert contents == [f"Seen:\n{OMITTED}"]
+
+
 # Refusals
 
 
@@ -230,3 +296,24 @@ def test_an_inspected_request_has_no_data_of_media(front, unknown):
 def test_the_number_of_images_is_limited(front):
     content = [image(REMOTE)] * 257
     front.chat(model="mystery", messages=[{"role": "user", "content": content}]).assert_error(400, "messages", "limit_exceeded")
+
+
+# The terminal
+
+
+def test_a_conversation_in_a_terminal_takes_images(front, tmp_path, known):
+    file = tmp_path / "dot.png"
+    file.write_bytes(PNG)
+    host = ["--host", f"127.0.0.1:{front.port}"]
+    with Dialogue(tmp_path, *host, "seer") as dialogue:
+        assert "is not a PNG, JPEG, GIF or WebP image" in dialogue.say(f"/image {__file__}")
+        assert "cannot be read" in dialogue.say("/image /no/such/file")
+        assert "The next message has 1 image." in dialogue.say(f"/image {file}")
+        assert dialogue.say("What is it?") == TEXT
+        assert last(known) == [image(), text()]
+        dialogue.say("Are you sure?")
+        assert [message["content"] for message in known.requests[-1][1]["messages"]] == [[image(), text()], TEXT, "Are you sure?"]
+        assert dialogue.say("/show messages").startswith("user: What is it? (1 image)\n")
+        assert dialogue.end() == 0
+    with Dialogue(tmp_path, *host, "reader") as dialogue:
+        assert "reader cannot read images." in dialogue.say(f"/image {file}")

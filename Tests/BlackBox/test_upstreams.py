@@ -223,13 +223,14 @@ def test_the_upstream_gets_the_sampling_that_the_request_sets(broken, faulty):
     (refusing(500), 502, "upstream_failed"),
     (refusing(401), 502, "upstream_unauthorized"),
     (refusing(429, headers={"retry-after": "1"}), 429, "upstream_busy"),
+    (refusing(503, headers={"retry-after": "1"}), 503, "upstream_busy"),
     (lambda handler: handler.answer(200, b"<html>not an API</html>"), 502, "upstream_unreadable"),
     (lambda handler: handler.send(b"data: {\"choices\": [\n\n"), 502, "upstream_unreadable"),
     (lambda handler: handler.reset(), 502, "upstream_interrupted"),
     (lambda handler: handler.send(b""), 502, "upstream_interrupted"),
     (lambda handler: handler.answer(200, b"<html></html>", {"content-type": "text/html"}), 502, "upstream_unreadable"),
     (lambda handler: handler.send(chunk("m", {}, "content_filter")), 400, "content_filter"),
-], ids=["500", "401", "429", "html", "garbage", "reset", "empty", "page", "filter"])
+], ids=["500", "401", "429", "503", "html", "garbage", "reset", "empty", "page", "filter"])
 @pytest.mark.parametrize("streams", [False, True])
 def test_each_fault_has_its_error(broken, faulty, fault, status, code, streams):
     faulty.fault = fault
@@ -237,8 +238,19 @@ def test_each_fault_has_its_error(broken, faulty, fault, status, code, streams):
     assert (answer.status, answer.json["error"]["code"]) == (status, code), answer.body
     assert "faulty" in answer.json["error"]["message"] and "sk-very-secret" not in answer.body.decode()
     assert len(faulty.requests) == 1
-    if status == 429:
-        assert int(answer.headers["retry-after"]) >= 1
+    if code == "upstream_busy":
+        assert answer.headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_each_dialect_says_when_a_busy_upstream_has_room(broken, faulty, status):
+    faulty.fault = refusing(status, "no room", headers={"retry-after": "2"})
+    messages = [{"role": "user", "content": "a"}]
+    anthropic = broken.request("POST", "/v1/messages", {"model": "m", "max_tokens": 9, "messages": messages})
+    expected = {429: (429, "rate_limit_error"), 503: (529, "overloaded_error")}[status]
+    assert (anthropic.status, anthropic.json["error"]["type"], anthropic.headers["retry-after"]) == (*expected, "2")
+    ollama = broken.request("POST", "/api/chat", {"model": "m", "messages": messages, "stream": False})
+    assert (ollama.status, ollama.headers["retry-after"]) == (status, "2") and "no room" in ollama.json["error"]
 
 
 def test_a_mistake_keeps_its_field(broken, faulty):
@@ -524,6 +536,25 @@ def test_required_calls_and_schemas_are_checked(broken, faulty):
     faulty.requests.clear()
     answer = broken.chat(model="m", response_format=form)
     assert json.loads(answer.text) == {"age": 4} and len(faulty.requests) == 2
+
+
+@pytest.mark.parametrize("form", [
+    {"guided_choice": ["yes", "no"]}, {"guided_regex": "yes|no"}, {"structured_outputs": {"regex": "no|yes"}}, {"grammar": 'root ::= "yes" | "no"'},
+], ids=["choice", "regex", "structured", "grammar"])
+def test_an_answer_is_held_to_its_grammar(tmp_path, form):
+    def answering(text):
+        return lambda handler: handler.send(stream("m", text))
+
+    with FaultyUpstream("m") as upstream, Server(front_home(tmp_path, faulty_table(upstream, kind="vllm", health="/v1/models"))) as server:
+        upstream.fault = in_turn(answering("or maybe not"), answering("yes"))
+        answer = server.chat(model="m", **form)
+        assert answer.text == "yes" and len(upstream.requests) == 2 and "x-shimmy-unfit" not in answer.headers, answer.body
+        assert answer.json["usage"]["completion_tokens"] == 1
+        upstream.fault = answering("maybe")
+        assert server.chat(model="m", **form).headers["x-shimmy-unfit"] == "choices[0].message.content"
+        upstream.requests.clear()
+        streamed = server.chat(model="m", stream=True, **form)
+        assert b"maybe" in streamed.body and len(upstream.requests) == 1
 
 
 def test_a_response_is_truncated_for_its_upstream(broken, faulty):

@@ -47,7 +47,9 @@ import Testing
         #expect(
             message["usage"] == [
                 "input_tokens": 4, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 3, "output_tokens": 0,
-                "output_tokens_details": ["thinking_tokens": 0], "service_tier": "standard",
+                "output_tokens_details": ["thinking_tokens": 0],
+                "cache_creation": ["ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0], "server_tool_use": .null, "inference_geo": .null,
+                "service_tier": "standard",
             ])
         #expect(events.compactMap { $0["index"]?.intValue } == [0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3])
         #expect(events[1]["content_block"] == ["type": "thinking", "thinking": "", "signature": ""])
@@ -113,6 +115,7 @@ import Testing
         var machine = try Self.events([field: fields[field] ?? .null])
         let usage = try #require(machine.push(.promptComputed(Self.prompt), choice: 0).first?["message"]?["usage"])
         #expect(usage["input_tokens"] == 0 && usage["cache_creation_input_tokens"] == 4 && usage["cache_read_input_tokens"] == 3)
+        #expect(usage["cache_creation"] == ["ephemeral_5m_input_tokens": 4, "ephemeral_1h_input_tokens": 0])
     }
 
     @Test func anAnswerWithoutTextHasNoContent() throws {

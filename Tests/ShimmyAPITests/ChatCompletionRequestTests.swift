@@ -58,6 +58,40 @@ import Testing
         #expect(rich == ChatMessage(role: .tool, content: ["a"], name: "n", toolCallID: "c1", reasoning: "r"))
     }
 
+    @Test(arguments: [
+        (#"{"type": "thinking", "thinking": "t", "signature": "s"}"#, "t"), (#"{"type": "reasoning", "text": "t"}"#, "t"),
+        (#"{"type": "reasoning", "reasoning": "t"}"#, "t"), (#"{"type": "thinking", "thinking": [{"type": "text", "text": "t"}]}"#, "t"),
+        (#"{"type": "thinking", "thinking": "t"}, {"type": "reasoning", "text": "u"}"#, "t\nu"),
+    ])
+    func reasoningMayBeAPart(parts: String, reasoning: String) throws {
+        let answer = try message(#"{"role": "assistant", "content": [\#(parts), {"type": "text", "text": "a"}]}"#)
+        #expect(answer == ChatMessage(role: .assistant, content: ["a"], reasoning: reasoning))
+        let both = try message(#"{"role": "assistant", "reasoning_content": "r", "content": [\#(parts)]}"#)
+        #expect(both == ChatMessage(role: .assistant, content: [], reasoning: "r"))
+        let user = try #require(throws: APIError.self) { try message(#"{"role": "user", "content": [\#(parts)]}"#) }
+        #expect(user.param == "messages[0].content[0].type" && user.code == "invalid_value")
+    }
+
+    @Test(arguments: [
+        (#"{"type": "thinking"}"#, "messages[0].content[0].thinking"), (#"{"type": "reasoning"}"#, "messages[0].content[0].reasoning"),
+        (#"{"type": "reasoning", "text": 5}"#, "messages[0].content[0].text"),
+        (#"{"type": "thinking", "thinking": [{"type": "reference"}]}"#, "messages[0].content[0].thinking[0].type"),
+    ])
+    func malformedPartsOfReasoningAreNamed(part: String, param: String) throws {
+        let error = try #require(throws: APIError.self) { try message(#"{"role": "assistant", "content": [\#(part)]}"#) }
+        #expect(error.status == 400 && error.param == param)
+    }
+
+    @Test func textMayHaveTheNamesOfResponses() throws {
+        let request = try decode(
+            #"""
+            {"model": "m", "messages": [{"role": "user", "content": [{"type": "input_text", "text": "a"}]}, {"role": "assistant",
+             "content": [{"type": "output_text", "text": "b", "annotations": [], "logprobs": []}]}, {"role": "user", "content": "c"}]}
+            """#)
+        #expect(request.chat.conversation.messages.map(\.texts) == [["a"], ["b"], ["c"]])
+        #expect(request.ignoredParameters.isEmpty)
+    }
+
     @Test func decodesDeprecatedFunctionCalls() throws {
         let old = try message(#"{"role": "assistant", "content": null, "function_call": {"name": "f", "arguments": "{}"}}"#)
         #expect(old.toolCalls == [["id": "call_0", "type": "function", "function": ["name": "f", "arguments": "{}"]]])
@@ -162,7 +196,8 @@ import Testing
         switch row.support {
         case .refused(let neutral):
             for value in neutral { #expect(try request(with: value).ignoredParameters.isEmpty) }
-            #expect(throws: APIError.unsupportedParameter(.key(field))) { try request(with: strange) }
+            let refusal = APIError.unsupportedParameter(.key(field), because: Compatibility.refusalReasons[field])
+            #expect(throws: refusal) { try request(with: strange) }
         case .ignored(let neutral):
             for value in neutral { #expect(try request(with: value).ignoredParameters.isEmpty) }
             #expect(try request(with: strange).ignoredParameters == [field])

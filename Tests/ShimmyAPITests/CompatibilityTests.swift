@@ -120,6 +120,8 @@ import Testing
           {"role": "assistant", "content": [{"type": "thinking", "thinking": "t", "signature": "s"}, {"type": "redacted_thinking", "data": "d"},
            {"type": "tool_use", "id": "i", "name": "f", "input": {}}]},
           {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "i", "content": [{"type": "text", "text": "a"},
+           {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}},
+           {"type": "image", "source": {"type": "url", "url": "https://a/b.png"}},
            {"type": "document", "source": {"type": "text", "data": "d"}},
            {"type": "document", "source": {"type": "content", "content": [{"type": "text", "text": "d"}]}},
            {"type": "search_result", "title": "t", "source": "s", "content": [{"type": "text", "text": "a"}]}]}]}]}
@@ -142,7 +144,8 @@ import Testing
          {"role": "user", "content": [{"type": "input_text", "text": "a"}, {"type": "input_image", "image_url": "https://a/b.png"},
          {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}], "status": "completed"}, {"role": "assistant",
          "content": [{"type": "refusal", "refusal": "a"}]}, {"type": "function_call", "call_id": "c", "name": "f", "arguments": ""},
-         {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "a"}]},
+         {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "a"},
+          {"type": "input_image", "image_url": "https://a/b.png"}]},
          {"type": "custom_tool_call", "call_id": "c", "name": "f", "input": ""}, {"type": "reasoning", "encrypted_content": null,
          "summary": [{"type": "summary_text", "text": "a"}], "content": [{"type": "reasoning_text", "text": "a"}]}]}
         """#
@@ -152,9 +155,11 @@ import Testing
     private static let everyField = [
         #"""
         {"model": "m", "stream": true, "stream_options": {}, "structured_outputs": {"json": {}}, "lora": [{"name": "a"}],
+         "reasoning": {"effort": "low"}, "thinking": {"type": "enabled", "budget_tokens": 5},
          "messages": [{"role": "user", "content": [{"type": "text", "text": "a"},
          {"type": "image_url", "image_url": {"url": "https://a/b.png"}}, {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]},
-         {"role": "assistant", "content": [{"type": "refusal", "refusal": "a"}]}, {"role": "assistant", "tool_calls": []}]}
+         {"role": "assistant", "content": [{"type": "refusal", "refusal": "a"}, {"type": "thinking", "thinking": [{"type": "text", "text": "a"}]},
+          {"type": "reasoning", "reasoning": "a"}]}, {"role": "assistant", "tool_calls": []}]}
         """#,
         #"{"model": "m", "messages": [{"role": "assistant"}], "prediction": {"type": "content", "content": [{"type": "text", "text": ""}]}}"#,
         #"""

@@ -158,6 +158,77 @@ import Testing
         #expect(try problem("/9j/", raw: true) == "400 images invalid_value")
     }
 
+    // MARK: Outputs of tools
+
+    private static func chat(_ output: JSON, media: MediaKinds) throws -> ChatCompletionRequest {
+        let calls: JSON = [["id": "c", "type": "function", "function": ["name": "f", "arguments": "{}"]]]
+        let messages: JSON = [
+            ["role": "user", "content": "a"], ["role": "assistant", "tool_calls": calls], ["role": "tool", "tool_call_id": "c", "content": output],
+        ]
+        return try ChatCompletionRequest(["model": "m", "messages": messages], media: media)
+    }
+
+    @Test func imagesInOutputsReachModelsThatReadThem() throws {
+        let output: JSON = [
+            ["type": "text", "text": "see"], ["type": "image_url", "image_url": ["url": .string(Self.png)]],
+            ["type": "image_url", "image_url": ["url": "file:///etc/passwd"]],
+            ["type": "input_audio", "input_audio": ["data": "AAAA", "format": "wav"]],
+        ]
+        let (image, audio): (ContentPart, ContentPart) = (
+            "[image omitted: this model reads only text]", "[audio omitted: this model reads only text]"
+        )
+        let seen = try Self.chat(output, media: .all)
+        #expect(seen.chat.conversation.messages[2].content == ["see", .media(Self.image), image, audio])
+        #expect(seen.ignoredParameters.names == ["messages[2].content[2]", "messages[2].content[3]"])
+        let unseen = try Self.chat(output, media: .audio)
+        #expect(unseen.chat.conversation.messages[2].content == ["see", image, image, audio])
+    }
+
+    @Test func itemsOfOutputsKeepTheirImages() throws {
+        let output: JSON = [["type": "input_image", "image_url": .string(Self.png)], ["type": "input_image", "file_id": "f"]]
+        let input: JSON = [
+            ["type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"],
+            ["type": "function_call_output", "call_id": "c", "output": output],
+        ]
+        let request = try ResponseRequest(["model": "m", "input": input], media: .all)
+        let items = (request.input ?? []).compactMap { item -> ResponseItem? in
+            guard case .item(let item) = item else { return nil }
+            return item
+        }
+        let messages = try ItemConversation.messages(items)
+        #expect(messages.last?.content == [.media(Self.image), "[image omitted: this model reads only text]"])
+        #expect(request.ignoredParameters.names == ["input[1].output[1]"])
+        // Another model gets a text.
+        var conversation = Conversation(messages: messages)
+        RequestPreset.none.complete(&conversation)
+        #expect(!conversation.hasOutputMedia && conversation.normalizations == [.omittedMedia])
+    }
+
+    @Test func resultsKeepTheirImages() throws {
+        let data: JSON = ["type": "image", "source": ["type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="]]
+        let wrong: JSON = ["type": "image", "source": ["type": "base64", "media_type": "image/png", "data": "?"]]
+        let content: JSON = [["type": "text", "text": "one"], data, wrong, ["type": "text", "text": "two"]]
+        let result: JSON = ["type": "tool_result", "tool_use_id": "i", "is_error": true, "content": content]
+        let messages: JSON = [
+            ["role": "user", "content": "a"], ["role": "assistant", "content": [["type": "tool_use", "id": "i", "name": "f", "input": [:]]]],
+            ["role": "user", "content": [result]],
+        ]
+        let translation = try MessageTranslation.answer(["model": "m", "max_tokens": 9, "messages": messages], media: .all)
+        let request = try MessageRequest(translation.completion, translation)
+        let expected: [ContentPart] = ["Error:", "one", .media(Self.image), "[image omitted: this model reads only text]", "two"]
+        #expect(request.chat.conversation.messages.last?.content == expected)
+        #expect(request.ignoredParameters.names == ["messages[2].content[0].content[2]"])
+    }
+
+    @Test func imagesInOutputsHaveNoCount() throws {
+        let part: JSON = ["type": "image_url", "image_url": "https://a"]
+        let output = JSON.array(Array(repeating: part, count: InputLimits.standard.mediaParts + 1))
+        var conversation = try Self.chat(output, media: .all).chat.conversation
+        Self.preset.complete(&conversation)
+        let content = conversation.messages[2].content ?? []
+        #expect(content.first?.media == nil && content.dropFirst().allSatisfy { $0.media != nil })
+    }
+
     // MARK: Sizes
 
     @Test func mediaCountsByItsTokensAndIsComparedByItsHash() {

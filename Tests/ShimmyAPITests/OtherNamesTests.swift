@@ -61,6 +61,73 @@ import Testing
         #expect(both.thinks == false)
     }
 
+    @Test func theEffortHasOtherNames() throws {
+        let low = try chat(#""reasoning": {"effort": "low"}"#)
+        #expect(low.chat.thinkingBudget == 1024 && low.ignoredParameters.isEmpty)
+        #expect(low.chat.conversation.reasoningFields == ["reasoning.effort"])
+        for fields in [#""reasoning": {"effort": "none"}"#, #""thinking": {"type": "disabled"}"#] {
+            let off = try chat(fields)
+            #expect(off.chat.conversation.thinks == false && off.chat.thinkingBudget == 0 && off.ignoredParameters.isEmpty)
+        }
+        let on = try chat(#""thinking": {"type": "enabled"}, "reasoning_effort": "low", "reasoning": {"effort": "low"}"#)
+        #expect(on.chat.conversation.thinks == true && on.chat.thinkingBudget == 1024)
+        #expect(on.chat.conversation.reasoningFields == ["reasoning_effort", "thinking.type"])
+        let auto = try chat(#""thinking": {"type": "auto"}"#)
+        #expect(auto.chat.conversation.thinks == nil && auto.ignoredParameters.isEmpty)
+        #expect(try chat(#""reasoning": {"exclude": true}"#).ignoredParameters == ["reasoning.exclude"])
+    }
+
+    @Test func thinkIsOllamasName() throws {
+        let off = try chat(#""think": false"#)
+        #expect(off.chat.conversation.thinks == false && off.ignoredParameters.isEmpty)
+        let on = try chat(#""think": true"#).chat.conversation
+        #expect(on.thinks == true && on.reasoningFields == ["think"])
+        let low = try chat(#""think": "low""#).chat
+        #expect(low.thinkingBudget == 1024 && low.conversation.reasoningFields == ["think"])
+        #expect(try refusal(#""think": 1"#).code == "invalid_type")
+    }
+
+    @Test(arguments: [
+        (#""thinking_budget_tokens": 5"#, "thinking_budget_tokens"), (#""thinking_budget": 5"#, "thinking_budget"),
+        (#""thinking": {"type": "adaptive", "budget_tokens": 5}"#, "thinking.budget_tokens"),
+        (#""thinking_budget": 5, "reasoning_budget_tokens": 5"#, "reasoning_budget_tokens"),
+    ])
+    func theBudgetHasOtherNames(fields: String, name: String) throws {
+        let request = try chat(#"\#(fields), "reasoning_effort": "none""#)
+        #expect(request.chat.thinkingBudget == 5 && request.ignoredParameters.isEmpty)
+        #expect(request.chat.conversation.reasoningFields == [name] && request.chat.conversation.namesBudget)
+    }
+
+    @Test func budgetsMayHaveNoEffect() throws {
+        let off = try chat(#""thinking": {"type": "disabled", "budget_tokens": 5}"#).chat
+        #expect(off.thinkingBudget == 0 && off.conversation.thinks == false && !off.conversation.namesBudget)
+        #expect(try chat(#""thinking_budget": -1, "reasoning_effort": "low""#).chat.thinkingBudget == nil)
+        #expect(try refusal(#""thinking_budget": -2"#).param == "thinking_budget")
+    }
+
+    @Test func mistralsChoiceIsACall() throws {
+        let tools = #""tools": [{"type": "function", "function": {"name": "f"}}]"#
+        let request = try chat(#"\#(tools), "tool_choice": "any""#)
+        #expect(request.chat.conversation.toolChoice == ToolChoice(.required) && request.ignoredParameters.isEmpty)
+        #expect(try refusal(#""tool_choice": "any""#).param == "tool_choice")
+    }
+
+    @Test(arguments: [
+        (#""reasoning": {"effort": "low"}, "reasoning_effort": "high""#, "reasoning.effort"),
+        (#""thinking": {"type": "disabled"}, "reasoning_effort": "high""#, "thinking.type"),
+        (#""thinking": {"type": "enabled"}, "reasoning": {"effort": "none"}"#, "thinking.type"),
+        (#""thinking": {"type": "enabled"}, "enable_thinking": false"#, "thinking.type"),
+        (#""thinking": {"type": "sometimes"}"#, "thinking.type"), (#""think": false, "enable_thinking": true"#, "think"),
+        (#""think": "low", "reasoning_effort": "high""#, "think"), (#""think": "sometimes""#, "think"),
+        (#""thinking": {"type": "enabled"}, "think": false"#, "thinking.type"),
+        (#""thinking_budget": 5, "reasoning_budget_tokens": 6"#, "thinking_budget"),
+        (#""thinking": {"type": "enabled", "budget_tokens": 5}, "thinking_budget_tokens": 6"#, "thinking.budget_tokens"),
+    ])
+    func contradictingEffortsAreNamed(fields: String, name: String) throws {
+        let error = try refusal(fields)
+        #expect(error.param == name && error.code == "invalid_value")
+    }
+
     @Test func vLLMsPenaltyLooksAtEverything() throws {
         let sampling = try chat(#""repetition_penalty": 1.5"#).chat.sampling
         #expect(sampling.repeatPenalty == 1.5 && sampling.repeatWindow == .max)
@@ -71,10 +138,27 @@ import Testing
         (#""skip_special_tokens": false"#, "skip_special_tokens"), (#""truncate_prompt_tokens": 5"#, "truncate_prompt_tokens"),
         (#""add_generation_prompt": false"#, "add_generation_prompt"),
         (#""structured_outputs": {"structural_tag": "{}"}"#, "structured_outputs.structural_tag"),
+        (#""bad_words": ["a"]"#, "bad_words"), (#""allowed_token_ids": [1]"#, "allowed_token_ids"), (#""use_beam_search": true"#, "use_beam_search"),
+        (#""chat_template": "{{ messages }}""#, "chat_template"),
     ])
     func whatWouldChangeTheAnswerIsRefused(fields: String, name: String) throws {
         let error = try refusal(fields)
         #expect(error.param == name && error.code == "unsupported_parameter")
+    }
+
+    @Test func aTemplateOfTheClientIsRefusedWithAReason() throws {
+        #expect(try refusal(#""chat_template": "x""#).message.contains("'chat_template_kwargs'"))
+        let empty = try chat(#""chat_template": "", "bad_words": [], "allowed_token_ids": null, "use_beam_search": false"#)
+        #expect(empty.ignoredParameters.isEmpty)
+    }
+
+    @Test func eachAPIListsItsOwnTypesOfChoices() throws {
+        let chat = try refusal(#""tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": {"type": "shell"}"#)
+        #expect(chat.param == "tool_choice.type")
+        #expect(chat.message.hasSuffix("Supported values are: 'function', 'custom', 'allowed_tools'."))
+        let request: JSON = ["model": "m", "input": "a", "tools": [["type": "function", "name": "f"]], "tool_choice": ["type": "other"]]
+        let response = try #require(throws: APIError.self) { try ResponseRequest(request) }
+        #expect(response.param == "tool_choice.type" && response.message.contains("'apply_patch', 'tool_search', 'allowed_tools'"))
     }
 
     @Test func theirNeutralValuesAreAccepted() throws {

@@ -40,6 +40,31 @@ import Testing
         #expect(applied(preset, "no object").0 == "no object")
     }
 
+    @Test func theEffortHasSeveralNames() {
+        let preset = RequestPreset(defaults: ["reasoning_effort": "low"])
+        let off: JSON = ["thinking": ["type": "disabled"]]
+        #expect(applied(preset, off).0 == off)
+        let (request, replaced) = applied(RequestPreset(forced: ["reasoning_effort": "low"]), off)
+        #expect(request == ["reasoning_effort": "low"] && replaced == ["thinking"])
+        let others = ["reasoning", "thinking", "think", "thinking_budget", "thinking_budget_tokens"]
+        #expect(!others.contains(where: RequestPreset.fields.contains))
+    }
+
+    @Test func theBudgetHasSeveralNames() {
+        let preset = RequestPreset(defaults: ["reasoning_budget_tokens": 9])
+        let forced = RequestPreset(forced: ["reasoning_budget_tokens": 9])
+        for name in ["thinking_budget", "thinking_budget_tokens"] {
+            let own: JSON = .object([name: 5])
+            #expect(applied(preset, own) == (own, []))
+            #expect(applied(forced, own) == (["reasoning_budget_tokens": 9], [name]))
+        }
+        let thinking: JSON = ["thinking": ["type": "enabled", "budget_tokens": 5]]
+        #expect(applied(preset, thinking) == (thinking, []))
+        let (request, replaced) = applied(forced, thinking)
+        #expect(request == ["thinking": ["type": "enabled"], "reasoning_budget_tokens": 9] && replaced == ["thinking"])
+        #expect(applied(preset, ["thinking_budget": .null]).0["reasoning_budget_tokens"] == 9)
+    }
+
     @Test func aChoiceOfToolsAppliesToRequestsWithTools() {
         let preset = RequestPreset(defaults: ["tool_choice": "required"], forced: ["parallel_tool_calls": false])
         #expect(RequestPreset.problem(preset.defaults) == nil && RequestPreset.problem(preset.forced) == nil)

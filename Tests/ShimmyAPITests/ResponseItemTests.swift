@@ -114,9 +114,15 @@ import Testing
              {"type": "custom_tool_call_output", "call_id": "c2", "output": [{"type": "input_image", "file_id": "x"}]}]
             """#)
         let (image, file) = ("[image omitted: this model reads only text]", "[file omitted: this model reads only text]")
-        #expect(items[1].meaning == .output(callID: "c1", ["See:", image, file]) && items[3].meaning == .output(callID: "c2", [image]))
+        #expect(items[1].meaning == .output(callID: "c1", ["See:", .text(image), .text(file)]))
+        #expect(items[3].meaning == .output(callID: "c2", [.text(image)]))
         #expect(items[1].json["output"]?[1]?["image_url"] == "data:image/png;base64,AA==", "the item is stored unchanged")
-        for item in items { #expect(try ResponseItem(stored: JSON.parse(item.json.text)) == item) }
+        for item in [items[0], items[2], items[3]] { #expect(try ResponseItem(stored: JSON.parse(item.json.text)) == item) }
+        // Another model may read the image.
+        let stored = try ResponseItem(stored: JSON.parse(items[1].json.text))
+        let part = MediaPart(.image(url: "data:image/png;base64,AA==", detail: nil))
+        #expect(stored.meaning == .output(callID: "c1", ["See:", .media(part), .text(file)]))
+        #expect(stored.media == [part] && stored.mediaKinds.isEmpty && stored.unseenParts == [".output[2]"])
         let request = try ResponseRequest(["model": "m", "input": .array(items.map(\.json))])
         #expect(request.ignoredParameters.names == ["input[1].output[1]", "input[1].output[2]", "input[3].output[0]"])
         // The text itself is not reported.

@@ -105,7 +105,7 @@ import Testing
 
     @Test func chunksAreEvents() {
         #expect(ChatEvent.events(of: ["choices": [["index": 0, "delta": ["role": "assistant", "content": ""], "finish_reason": .null]]]) == [])
-        #expect(ChatEvent.events(of: ["choices": [["delta": ["reasoning_content": "Hm"], "finish_reason": .null]]]) == [.thought("Hm")])
+        #expect(ChatEvent.events(of: ["choices": [["delta": ["reasoning_content": "Hm"], "finish_reason": .null]]]) == [.reasoning("Hm")])
         #expect(ChatEvent.events(of: ["choices": [["delta": ["content": "Yes"], "finish_reason": "stop"]]]) == [.content("Yes"), .finished("stop")])
         let usage: JSON = ["prompt_tokens": 9, "completion_tokens": 4, "prompt_tokens_details": ["cached_tokens": 5]]
         #expect(

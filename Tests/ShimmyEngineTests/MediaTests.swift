@@ -52,7 +52,7 @@ import Testing
         drive.submit(1, Prompt([.tokens([10, 11]), .media(Self.media(1, cells: 20, positions: 5)), .tokens([12, 13])]))
         #expect(drive.step().chunks.map(\.content) == [.tokens([10, 11])])
         let image = drive.step()
-        #expect(image.chunks.map(\.content) == [.media(MediaPart(Self.media(1, cells: 20, positions: 5), cells: 0..<20))])
+        #expect(image.chunks.map(\.content) == [.media(MediaCells(Self.media(1, cells: 20, positions: 5), cells: 0..<20))])
         #expect(image.chunks.map(\.start) == [2] && image.rowCount == 20 && image.outputCount == 0)
         let text = drive.step()
         #expect(text.chunks.map(\.start) == [PrefixLength(cells: 22, positions: 7)] && text.chunks.map(\.tokens) == [[12, 13]])
@@ -162,7 +162,7 @@ import Testing
         let limits = RunnerLimits(cells: 64, contextLength: 32, slots: 4, batchTokens: 8, canRewind: true)
         var runner = ScriptedRunner(limits: limits) { $0.last! + 1 }
         runner.addSequence(SequenceID(1), sampling: SequenceSampling(SamplingParameters()))
-        let part = MediaPart(Self.media(1, cells: 8), cells: 0..<4)
+        let part = MediaCells(Self.media(1, cells: 8), cells: 0..<4)
         let chunk = Batch.Chunk(sequence: SequenceID(1), slot: 0, start: 0, content: .media(part), kind: .prefill)
         #expect(runner.compute(Batch(chunks: [chunk])).refused == 1)
     }

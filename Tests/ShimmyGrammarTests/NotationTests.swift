@@ -66,6 +66,12 @@ import Testing
         #expect(throws: GrammarTextError.self) { try RegexGrammar.expression(pattern, in: .plain) }
     }
 
+    /// llama.cpp's parser keeps the last definition of a rule, too.
+    @Test func theLastDefinitionOfARuleWins() throws {
+        let grammar = try Self.compile("root ::= x\nx ::= \"a\"\nx ::= \"b\"\n")
+        #expect(try Self.takes(grammar, "b") && !Self.takes(grammar, "a"))
+    }
+
     // MARK: Lark
 
     private static func lark(_ text: String, in context: GrammarContext = .plain) throws -> CompiledGrammar {

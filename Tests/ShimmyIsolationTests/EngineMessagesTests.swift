@@ -23,6 +23,34 @@ import Testing
         #expect(EngineReport(line: Array("hello".utf8)) == nil)
     }
 
+    @Test func statisticsAreReadAsTheyWereWritten() throws {
+        var statistics = EngineStatistics()
+        (statistics.running, statistics.cellsUsed, statistics.sequencesByOwner) = (3, 40, ["key_1": 2])
+        (statistics.totalSeconds, statistics.modelSeconds, statistics.counters.generatedTokens) = (1.5, 1.25, 9)
+        statistics.stepDurations.count(seconds: 0.004)
+        let line = EngineReport.statistics(statistics).line
+        #expect(EngineReport(line: line) == .statistics(statistics))
+        // Another version of the program can have other bounds of durations.
+        let text = String(decoding: line, as: UTF8.self)
+        let counts = statistics.stepDurations.counts.map { "\($0)" }.joined(separator: ",")
+        #expect(text.contains(counts))
+        let shorter = text.replacing("[\(counts)]", with: "[0,1]")
+        #expect(EngineReport(line: Array(shorter.utf8)) == nil)
+    }
+
+    @Test func statisticsAreReportedWhenTheyChangeAndFromTimeToTime() {
+        var reports = StatisticsReports()
+        var statistics = EngineStatistics()
+        let first = reports.next(statistics, at: 10)
+        let unchanged = reports.next(statistics, at: 10.5)
+        statistics.running = 1
+        let changed = reports.next(statistics, at: 11)
+        let early = reports.next(statistics, at: 11 + StatisticsReports.longestSilence - 0.1)
+        let late = reports.next(statistics, at: 11 + StatisticsReports.longestSilence)
+        #expect(first == .statistics(EngineStatistics()) && unchanged == nil)
+        #expect(changed == .statistics(statistics) && early == nil && late == changed)
+    }
+
     @Test func linesAreDividedAndBounded() {
         var lines = LineSplitter(longest: 4)
         #expect(lines.take([UInt8]("ab".utf8)[...]) == [])

@@ -46,6 +46,25 @@ import Testing
         await supervisor.stop()
     }
 
+    @Test func theLastStatisticsAreKeptUntilTheProcessEnds() async throws {
+        let (supervisor, first) = try await started()
+        #expect(supervisor.statistics == nil)
+        var statistics = EngineStatistics()
+        for running in [1, 2] {
+            statistics.running = running
+            first.tell(.report(.statistics(statistics)))
+        }
+        #expect(supervisor.statistics?.running == 2 && supervisor.statistics?.age == 0)
+        first.tell(.ended(.killed(signal: 9)))
+        #expect(supervisor.statistics == nil)
+        let second = await children.child(2)
+        second.tell(.report(.ready(Self.facts)))
+        // A late report of the first process is not one of the second.
+        first.tell(.report(.statistics(statistics)))
+        #expect(supervisor.statistics == nil)
+        await supervisor.stop()
+    }
+
     @Test func aRequestWaitsForTheStartAfterACrash() async throws {
         let (supervisor, first) = try await started()
         first.tell(.ended(.killed(signal: 6)))

@@ -78,6 +78,58 @@ import Testing
         #expect(pauses == [1, 2, 4, 8, 16, 32, 60, 60].map { Duration.seconds($0) })
     }
 
+    /// A replica without an alternative gets requests during its pauses.
+    @Test func failuresDuringAPauseDoNotLengthenIt() {
+        var breaker = opened()
+        for milliseconds in stride(from: 0, to: 1_000, by: 50) {
+            let now = start + .milliseconds(milliseconds)
+            let isProbe = breaker.started()
+            #expect(isProbe && breaker.state(at: now) == .probing)
+            breaker.failed(wasProbe: true, random: 0.9, at: now)
+            #expect(breaker.state(at: now) == .open(until: start + .seconds(1)))
+        }
+        // After the pause, the next failure begins one of twice the length.
+        _ = breaker.started()
+        breaker.failed(wasProbe: true, random: 0, at: start + .seconds(1))
+        #expect(breaker.state(at: start + .seconds(1)) == .open(until: start + .seconds(3)))
+    }
+
+    @Test func pausesGrowOnceForEachPauseThatIsOver() {
+        var breaker = opened()
+        // Requests fail every 100 ms for five minutes.
+        var ends: Set<ContinuousClock.Instant> = []
+        for step in 0..<3_000 {
+            let now = start + .milliseconds(100 * step)
+            _ = breaker.started()
+            breaker.failed(wasProbe: true, random: 0, at: now)
+            if case .open(let until) = breaker.state(at: now) { ends.insert(until) }
+        }
+        let found = ends.sorted().map { $0 - start }
+        #expect(found == [1, 3, 7, 15, 31, 63, 123, 183, 243, 303].map { Duration.seconds($0) })
+    }
+
+    @Test func pausesThatAreAskedForDuringAPauseDoNotLengthenTheNextOne() {
+        var breaker = CircuitBreaker(limits: limits())
+        for _ in 0..<20 {
+            _ = breaker.started()
+            breaker.failed(wasProbe: true, retryAfter: .seconds(1), random: 0, at: start)
+        }
+        #expect(breaker.state(at: start) == .open(until: start + .seconds(1)))
+        let end = start + .seconds(1)
+        _ = breaker.started()
+        breaker.failed(wasProbe: true, random: 0, at: end)
+        #expect(breaker.state(at: end) == .open(until: end + .seconds(2)))
+    }
+
+    @Test func aSuccessDuringAPauseEndsIt() {
+        var breaker = opened()
+        _ = breaker.started()
+        breaker.failed(wasProbe: true, random: 0, at: start)
+        let isProbe = breaker.started()
+        breaker.succeeded(wasProbe: isProbe, at: start)
+        #expect(breaker.state(at: start) == .closed)
+    }
+
     @Test func jitterIsBounded() {
         for random in [-1, 0, 0.5, 0.999, 1, 7] {
             var breaker = CircuitBreaker(limits: limits())

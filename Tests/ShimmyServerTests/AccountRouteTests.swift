@@ -150,6 +150,19 @@ import Testing
         #expect(try await server.post("/v1/chat/completions", Self.chat(), headers: Self.ann).header("x-ratelimit-remaining-tokens") == "996")
     }
 
+    /// The client's usage is that of the answer; its limit also counts the tokens of an answer that was rejected.
+    @Test func rejectedAnswersCount() async throws {
+        let generator = ScriptedGenerator { _ in
+            var usage = Usage(promptTokens: 40, cachedPromptTokens: 0, completionTokens: 5)
+            usage.rejected.add(Usage(promptTokens: 40, cachedPromptTokens: 0, completionTokens: 7))
+            return [.event(.finished(choice: 0, .stop)), .event(.ended(usage))]
+        }
+        let server = Self.server(try await Place().accounts(), .init(tokensPerMinute: 1000), generator)
+        let answer = try await server.post("/v1/chat/completions", Self.chat(), headers: Self.ann)
+        #expect(answer.json["usage"]?["prompt_tokens"] == 40 && answer.json["usage"]?["completion_tokens"] == 5)
+        #expect(answer.header("x-ratelimit-remaining-tokens") == "908")
+    }
+
     @Test func failedWorkIsRefunded() async throws {
         let broken = ScriptedGenerator { _ in [.event(.delta(choice: 0, .content("a"))), .failure(Broken())] }
         let server = Self.server(try await Place().accounts(), .init(requestsPerMinute: 2, tokensPerMinute: 100, concurrency: 1), broken)

@@ -108,6 +108,22 @@ import Testing
         }
     }
 
+    /// A prompt that waits while another one has ended keeps its stream alive.
+    @Test func anIdleMomentOfAWaitingPromptIsAPing() async throws {
+        let generator = ScriptedGenerator { _ in
+            [
+                .event(.delta(choice: 0, .content("x"))), .event(.finished(choice: 0, .stop)), .event(.idle), .event(.idle),
+                .event(.delta(choice: 1, .content("y"))), .event(.finished(choice: 1, .stop)),
+                .event(.ended(Usage(promptTokens: 2, cachedPromptTokens: 0, completionTokens: 2))),
+            ]
+        }
+        let body: JSON = ["model": "talker", "prompt": ["a", "b"], "stream": true]
+        let answer = try await ScriptedServer(generator).post("/v1/completions", body)
+        let pings = answer.body.split(separator: "\n").count { $0 == ": ping" }
+        #expect(pings == 2)
+        #expect(Self.text(answer.events) == "xy")
+    }
+
     // MARK: Failures
 
     @Test(arguments: all) func anAnswerThatFailsBeforeItsFirstToken(path: String, body: JSON) async throws {

@@ -2,6 +2,7 @@ import ShimmyAPI
 import ShimmyChat
 import ShimmyEngine
 import ShimmyJSON
+import ShimmyServer
 import ShimmyTestSupport
 import Testing
 
@@ -30,6 +31,33 @@ import Testing
         #expect(answer.json["usage"]?["input_tokens"] == 10)
         #expect(answer.header("x-shimmy-ignored-params") == nil)
         #expect(decider.requests.count == 1)
+    }
+
+    /// A process that runs a model for a server has a route of its own, which other servers lack.
+    @Test func decisionsOfAnotherProcess() async throws {
+        let question = DecisionRequest.Question(text: "Does it rain?", labels: ["yes", "no"], lead: " ")
+        let other = DecisionRequest.Question(text: nil, labels: ["a", "b"])
+        let messages = [ChatMessage(.system, "s"), ChatMessage(.user, "It is wet.")]
+        let wanted = DecisionRequest(conversation: Conversation(messages: messages), questions: [question, other])
+        var fields = wanted.fields
+        fields["model"] = "talker"
+        let decider = ScriptedDecider { _ in [0.75, 0.25] }
+        var process = server(decider)
+        process.configuration.takesOwners = true
+        let answer = try await process.post("/v1/engine/decisions", .object(fields))
+        #expect(answer.status == 200 && decider.requests == [wanted])
+        let usage = Usage(promptTokens: 20, cachedPromptTokens: 4, completionTokens: 0)
+        let result = DecisionResult(probabilities: [[0.75, 0.25], [0.75, 0.25]], usage: usage)
+        #expect(DecisionOutcome(answer.json, of: wanted) == .result(result))
+
+        var mistaken = server(ScriptedDecider { _ in throw GenerationError.badLabel(question: 1, label: 0, "x") })
+        mistaken.configuration.takesOwners = true
+        let refused = try await mistaken.post("/v1/engine/decisions", .object(fields))
+        #expect(refused.status == 200)
+        #expect(DecisionOutcome(refused.json, of: wanted) == .badLabel(question: 1, label: 0, "x"))
+
+        let missing = try await server(decider).post("/v1/engine/decisions", .object(fields))
+        #expect(missing.status == 404)
     }
 
     @Test func systemOne() async throws {

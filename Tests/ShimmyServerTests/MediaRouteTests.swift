@@ -63,7 +63,8 @@ import Testing
 
     private static let failures: [(UpstreamFailure.Reason, String)] = [
         (.refused(status: 422, param: "voice", code: "bad"), "422 bad voice"), (.unsupported(field: "model"), "400 unsupported_by_upstream model"),
-        (.interrupted, "502 upstream_interrupted -"), (.busy(retryAfter: 7), "429 upstream_busy -"), (.timedOut, "504 upstream_timeout -"),
+        (.interrupted, "502 upstream_interrupted -"), (.busy(status: 429, retryAfter: 7), "429 upstream_busy -"),
+        (.busy(status: 503, retryAfter: 7), "503 upstream_busy -"), (.timedOut, "504 upstream_timeout -"),
     ]
 
     @Test(arguments: failures)

@@ -16,7 +16,7 @@ import Testing
         (.refused(status: 400, param: nil, code: nil), "400 upstream_refused -"), (.unauthorized, "502 upstream_unauthorized -"),
         (.unreachable, "502 upstream_unreachable -"), (.failed(status: 500), "502 upstream_failed -"),
         (.unreadable, "502 upstream_unreadable -"), (.interrupted, "502 upstream_interrupted -"), (.timedOut, "504 upstream_timeout -"),
-        (.busy(retryAfter: 7), "429 upstream_busy -"), (.busy(retryAfter: nil), "503 upstream_busy -"),
+        (.busy(status: 429, retryAfter: 7), "429 upstream_busy -"), (.busy(status: 503, retryAfter: nil), "503 upstream_busy -"),
         (.noReplica(["a: down", "b: full"], retryAfter: 3), "503 upstream_unavailable -"),
         (.unsupported(field: "logit_bias"), "400 unsupported_by_upstream logit_bias"), (.loop, "508 upstream_loop -"),
     ]
@@ -58,6 +58,33 @@ import Testing
         #expect(anthropic.status == 502 && anthropic.json["type"]?.stringValue == "error")
         let ollama = try await server.post("/api/chat", ["model": "talker", "messages": Self.messages, "stream": false])
         #expect(ollama.status == 502 && ollama.json["error"]?.stringValue?.contains("'gpu'") == true)
+    }
+
+    @Test(arguments: [2, 50]) func theErrorNamesAllReplicas(count: Int) async throws {
+        let names = (0..<count).map { "replica-\($0)-\(String(repeating: "n", count: 40))" }
+        let reasons = names.map { "\($0): \(String(repeating: "it is off ", count: 200))at the end" }
+        let failure = UpstreamFailure("m", .noReplica(reasons, retryAfter: nil), "none")
+        let server = ScriptedServer(ScriptedGenerator { _ in throw failure })
+        let answer = try await server.post("/v1/chat/completions", Self.chat)
+        let message = answer.json["error"]?["message"]?.stringValue ?? ""
+        #expect(answer.error == "503 upstream_unavailable -" && names.allSatisfy { message.contains($0) })
+        #expect(message.unicodeScalars.count < 10_000 && message.hasSuffix("at the end."))
+    }
+
+    /// A limit of requests stays a 429, and a lack of room a 503, each with the upstream's own `retry-after`.
+    @Test(arguments: [(429, 7), (429, nil), (503, 7), (503, nil), (503, 0)] as [(Int, Int?)])
+    func aBusyUpstreamKeepsItsStatus(status: Int, seconds: Int?) async throws {
+        let failure = UpstreamFailure("gpu", .busy(status: status, retryAfter: seconds), "it is busy")
+        let server = ScriptedServer(ScriptedGenerator { _ in throw failure })
+        let wait = "\(seconds ?? 1)"
+        let chat = try await server.post("/v1/chat/completions", Self.chat)
+        #expect(chat.status == status && chat.header("retry-after") == wait)
+        #expect(chat.json["error"]?["type"]?.stringValue == (status == 429 ? "rate_limit_error" : "server_error"))
+        let anthropic = try await server.post("/v1/messages", ["model": "talker", "max_tokens": 5, "messages": Self.messages])
+        #expect(anthropic.status == (status == 429 ? 429 : 529) && anthropic.header("retry-after") == wait)
+        #expect(anthropic.json["error"]?["type"]?.stringValue == (status == 429 ? "rate_limit_error" : "overloaded_error"))
+        let ollama = try await server.post("/api/chat", ["model": "talker", "messages": Self.messages, "stream": false])
+        #expect(ollama.status == status && ollama.header("retry-after") == wait)
     }
 
     @Test func aStreamThatBreaksEndsWithAnError() async throws {

@@ -119,7 +119,7 @@ import Testing
         (["a": 10], 100, ["a": 10]), ([:], 5, [:]), (["a": 10], 0, [:]),
     ])
     func reductionsLevelTheLargest(usage: [String: Int], bytes: Int, reductions: [String: Int]) {
-        #expect(FairShare.reductions(of: usage, by: bytes) == reductions)
+        #expect(DeletionShares.reductions(of: usage, by: bytes) == reductions)
     }
 
     @Test func onlyABoundedHistoryIsRead() async throws {

@@ -61,14 +61,17 @@ import Testing
             let found = try await answer(request(), endpoint)
             let path = name == "other" ? Self.name : Self.arguments
             #expect(found.faults == [path] && found.report == [path] && server.requests.count == 2)
-            #expect(found.events.last == .ended(Usage(promptTokens: 5, cachedPromptTokens: 0, completionTokens: 2)))
+            let usage = Usage(promptTokens: 5, cachedPromptTokens: 0, completionTokens: 2)
+            var both = usage
+            both.rejected.add(usage)
+            #expect(found.events.last == .ended(both) && both.withRejected.promptTokens == 10 && both.withRejected.completionTokens == 4)
         }
     }
 
     @Test(arguments: [(ToolChoice.Mode.auto, true), (.required, false), (.auto, false)])
     func schemasApplyToStrictAndRequiredCalls(mode: ToolChoice.Mode, isStrict: Bool) async throws {
         try await ScriptedUpstream.with(script: { _, _ in Self.call("get_age", "{\"age\": 0}") }) { endpoint, server in
-            let found = try await answer(request(mode, isStrict: isStrict), endpoint)
+            let found = try await answer(request(mode, isStrict: isStrict), endpoint, isWhole: true)
             let isChecked = isStrict || mode == .required
             #expect(found.report == (isChecked ? [Self.arguments] : []))
             #expect(server.requests.count == (isChecked ? 2 : 1))
@@ -78,8 +81,73 @@ import Testing
     @Test func aRequiredCallMustBeThere() async throws {
         let text = ScriptedUpstream.Reply.stream(shortAnswer)
         try await ScriptedUpstream.with(script: { _, _ in text }) { endpoint, server in
+            // The stream of a kind that enforces required calls does not wait for the check.
+            let streamed = try await answer(request(.required), endpoint)
+            #expect(streamed.faults == ["choices[0].message.tool_calls"] && streamed.report.isEmpty && server.requests.count == 1)
+            let whole = try await answer(request(.required), endpoint, isWhole: true)
+            #expect(whole.report == ["choices[0].message.tool_calls"] && server.requests.count == 3)
+        }
+        for kind in [UpstreamKind.sglang, .llamaServer, .openai] {
+            try await ScriptedUpstream.with(kind, script: { _, _ in text }) { endpoint, server in
+                let found = try await answer(request(.required), endpoint)
+                #expect(found.report == ["choices[0].message.tool_calls"] && server.requests.count == 2)
+            }
+        }
+    }
+
+    /// llama-server enforces the calls that it makes, but may make none.
+    @Test func aStreamOfLlamaServerWaitsForTheFirstCall() async throws {
+        let reply = Self.call("get_age", "{\"age\": 0}", after: "Well. ")
+        try await ScriptedUpstream.with(.llamaServer, script: { _, _ in reply }) { endpoint, server in
             let found = try await answer(request(.required), endpoint)
-            #expect(found.report == ["choices[0].message.tool_calls"] && server.requests.count == 2)
+            #expect(found.faults == [Self.arguments] && found.report.isEmpty && server.requests.count == 1)
+        }
+    }
+
+    @Test(arguments: [UpstreamKind.vllm, .sglang, .llamaServer, .shimmy])
+    func anAnswerMustFitItsGrammar(kind: UpstreamKind) async throws {
+        var request = ChatRequest(messages: [ChatMessage(.user, "hi")])
+        request.grammar = "root ::= \"yes\" | \"no\""
+        func reply(_ text: String, _ end: String = "stop") -> ScriptedUpstream.Reply {
+            .stream(stream([Self.delta(["content": .string(text)], end: end), Self.usage, "[DONE]"]))
+        }
+        let (wrong, right) = (reply("maybe"), reply("no"))
+        try await ScriptedUpstream.with(kind, script: { _, number in number == 0 ? wrong : right }) { endpoint, server in
+            let found = try await answer(request, endpoint, isWhole: true)
+            #expect(found.events.first == .delta(choice: 0, .content("no")))
+            #expect(found.faults.isEmpty && server.requests.count == 2)
+        }
+        try await ScriptedUpstream.with(kind, script: { _, _ in wrong }) { endpoint, server in
+            let found = try await answer(request, endpoint)
+            let waits = kind == .sglang
+            #expect(found.faults == ["choices[0].message.content"] && found.report == (waits ? found.faults : []))
+            #expect(server.requests.count == (waits ? 2 : 1))
+        }
+        let cut = reply("ye", "length")
+        try await ScriptedUpstream.with(kind, script: { _, _ in cut }) { endpoint, server in
+            let found = try await answer(request, endpoint, isWhole: true)
+            #expect(found.faults.isEmpty && server.requests.count == 1)
+        }
+    }
+
+    @Test(arguments: [UpstreamKind.vllm, .openai, .shimmy, .llamaServer])
+    func theTextOfACustomToolMustFitItsGrammar(kind: UpstreamKind) async throws {
+        var request = self.request()
+        request.conversation.tools = [
+            Tool(
+                name: "note",
+                parameters: [
+                    "type": "object", "properties": ["input": ["type": "string"]], "required": ["input"], "additionalProperties": false,
+                ], isStrict: true, inputGrammar: Tool.InputGrammar(rules: "text ::= [a-z]+ \"\\\\n\"\n", root: "text"))
+        ]
+        let (wrong, right) = (Self.call("note", #"{"input": "ABC\n"}"#), Self.call("note", #"{"input":"abc\n"}"#))
+        try await ScriptedUpstream.with(kind, script: { _, number in number == 0 ? wrong : right }) { endpoint, server in
+            let found = try await answer(request, endpoint)
+            #expect(found.faults.isEmpty && found.report.isEmpty && server.requests.count == 2)
+        }
+        try await ScriptedUpstream.with(kind, script: { _, _ in wrong }) { endpoint, server in
+            let found = try await answer(request, endpoint)
+            #expect(found.report == [Self.arguments] && server.requests.count == 2)
         }
     }
 

@@ -208,6 +208,16 @@ import Testing
         #expect(try call(request, .llamaServer).bodies[0]["chat_template_kwargs"]?["enable_thinking"] == false)
     }
 
+    @Test(arguments: ["reasoning_budget_tokens", "thinking_budget", "thinking_budget_tokens", "thinking.budget_tokens"])
+    func aNamedBudgetIsPassedOn(field: String) throws {
+        var request = request
+        request.thinkingBudget = 5
+        #expect(try call(request, .shimmy).bodies[0]["reasoning_budget_tokens"] == nil)
+        request.conversation.reasoningFields = [field]
+        #expect(try call(request, .shimmy).bodies[0]["reasoning_budget_tokens"] == 5)
+        #expect(try call(request, .vllm).report.withoutEffect.contains("reasoning_budget_tokens"))
+    }
+
     @Test func earlierReasoningHasTheNameOfTheKind() throws {
         var request = request
         request.conversation.messages.append(ChatMessage(role: .assistant, content: ["a"], reasoning: "hm"))

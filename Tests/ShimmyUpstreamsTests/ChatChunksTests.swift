@@ -286,7 +286,8 @@ import Testing
                 #"{"error":{"message":"it broke","type":"invalid_request_error","code":"x"}}"#,
                 .refused(status: 400, param: nil, code: "x")
             ),
-            (#"{"object":"error","message":"it broke","code":429}"#, .busy(retryAfter: nil)), (#"{"error":"it broke"}"#, .failed(status: 500)),
+            (#"{"object":"error","message":"it broke","code":429}"#, .busy(status: 429, retryAfter: nil)),
+            (#"{"error":{"message":"it broke","code":529}}"#, .busy(status: 503, retryAfter: nil)), (#"{"error":"it broke"}"#, .failed(status: 500)),
         ]
         for (event, reason) in cases {
             var chunks = ChatChunks(upstream: "box", choices: 1)

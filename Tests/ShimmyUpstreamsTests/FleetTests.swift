@@ -116,11 +116,40 @@ import Testing
     @Test func theErrorListsAllReplicas() async throws {
         let (a, b) = (ScriptedPeer("a"), ScriptedPeer("b"))
         let fleet = await fleet([a, b])
-        a.fail(.busy(retryAfter: 9))
+        a.fail(.busy(status: 503, retryAfter: 9))
         b.fail(.failed(status: 500))
         let failure = try await failure(fleet)
         guard case .noReplica(let reasons, let retryAfter) = failure.reason else { throw failure }
         #expect(reasons.sorted() == ["a: a is scripted to fail", "b: b is scripted to fail"] && retryAfter == 9 && failure.upstream == "m")
+    }
+
+    @Test(arguments: [true, false]) func theErrorListsAllOfManyReplicas(areAsked: Bool) async throws {
+        let peers = (0..<50).map { ScriptedPeer("replica-\($0)") }
+        let fleet = await fleet(peers)
+        for peer in peers where areAsked { peer.fail(.failed(status: 500), message: String(repeating: "long ", count: 400)) }
+        for peer in peers where !areAsked { peer.failChecks() }
+        if !areAsked { for _ in 0..<2 { await fleet.refresh() } }
+        let failure = try await failure(fleet)
+        guard case .noReplica(let reasons, _) = failure.reason else { throw failure }
+        let names = reasons.map { String($0.prefix { $0 != ":" }) }
+        #expect(names.sorted() == peers.map(\.name).sorted() && failure.message.unicodeScalars.count <= 2_001)
+        #expect(areAsked || reasons.allSatisfy { $0.hasSuffix("is down") })
+    }
+
+    @Test func aFullQueueListsItsReplicas() async throws {
+        let fleet = await fleet([ScriptedPeer("a")]) { $0.maxConcurrency = 1 }
+        let backend = try #require(fleet.backend("m"))
+        let generator = try #require(backend.generator)
+        let first = try await generator.generate(Self.request, terms: ServiceTerms())
+        let others = (0..<UpstreamFleet.longestQueue).map { _ in Task { try await ask(fleet).0 } }
+        while backend.engine.statistics.waiting < UpstreamFleet.longestQueue { await Task.yield() }
+        let failure = try await failure(fleet)
+        guard case .noReplica(let reasons, let retryAfter) = failure.reason else { throw failure }
+        #expect(reasons.count == 2 && reasons[0].contains("is full (256)") && reasons[1] == "a: it is at its limit of 1 requests")
+        #expect(retryAfter == 1)
+        for other in others { other.cancel() }
+        for other in others { await #expect(throws: CancellationError.self) { try await other.value } }
+        withExtendedLifetime(first) {}
     }
 
     @Test func theOnlyReplicaHasItsOwnError() async throws {

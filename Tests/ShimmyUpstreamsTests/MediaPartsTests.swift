@@ -50,6 +50,65 @@ import Testing
         }
     }
 
+    // MARK: Outputs of tools
+
+    /// A conversation with two outputs, of which the second has two images.
+    private static let outputs: ChatRequest = {
+        let calls: JSON = [
+            ["id": "c1", "type": "function", "function": ["name": "f", "arguments": "{}"]],
+            ["id": "c2", "type": "function", "function": ["name": "f", "arguments": "{}"]],
+        ]
+        return ChatRequest(messages: [
+            ChatMessage(.user, "a"), ChatMessage(role: .assistant, content: nil, toolCalls: calls),
+            ChatMessage(role: .tool, content: ["one"], toolCallID: "c1"),
+            ChatMessage(role: .tool, content: ["two", .media(image), .media(remote)], toolCallID: "c2"),
+        ])
+    }()
+
+    private static let imagePart: JSON = ["type": "image_url", "image_url": ["url": "data:image/png;base64,AAAA", "detail": "low"]]
+    private static let remotePart: JSON = ["type": "image_url", "image_url": ["url": "https://host/a.png"]]
+
+    @Test(arguments: [UpstreamKind.vllm, .openai, .ollama]) func imagesInOutputsAreInTheNextMessageOfChats(kind: UpstreamKind) throws {
+        let call = try ChatCall.make(Self.outputs, model: "m", maximumTokens: nil, kind: kind, settings: Self.settings, user: nil)
+        let sent = call.bodies[0]["messages"]?.arrayValue ?? []
+        #expect(sent.count == 5 && sent[2]["content"] == "one")
+        #expect(sent[3]["content"] == "two\n[image 1: see the user's next message]\n[image 2: see the user's next message]")
+        let content: JSON = [["type": "text", "text": "[image 1]"], Self.imagePart, ["type": "text", "text": "[image 2]"], Self.remotePart]
+        #expect(sent[4] == ["role": "user", "content": content])
+        #expect(call.report.normalizations == ["moved-media"])
+    }
+
+    @Test func anotherShimmyTakesImagesInOutputs() throws {
+        let call = try ChatCall.make(Self.outputs, model: "m", maximumTokens: nil, kind: .shimmy, settings: Self.settings, user: nil)
+        let sent = call.bodies[0]["messages"]?.arrayValue ?? []
+        let content: JSON = [["type": "text", "text": "two"], Self.imagePart, Self.remotePart]
+        #expect(sent.count == 4 && sent[3]["role"] == "tool" && sent[3]["content"] == content && call.report.normalizations.isEmpty)
+    }
+
+    @Test func responsesOfOpenAITakeImagesInOutputs() throws {
+        let settings = UpstreamSettings(name: "cloud", url: "https://api.openai.com")
+        let call = try ResponseCall.make(Self.outputs, model: "m", maximumTokens: nil, kind: .openai, settings: settings, user: nil)
+        let output: JSON = [
+            ["type": "input_text", "text": "two"], ["type": "input_image", "image_url": "data:image/png;base64,AAAA", "detail": "low"],
+            ["type": "input_image", "image_url": "https://host/a.png", "detail": "auto"],
+        ]
+        let last = call.bodies[0]["input"]?.arrayValue?.last
+        #expect(last == ["type": "function_call_output", "call_id": "c2", "output": output] && call.report.normalizations.isEmpty)
+        let other = try ResponseCall.make(Self.outputs, model: "m", maximumTokens: nil, kind: .vllm, settings: Self.settings, user: nil)
+        let moved = other.bodies[0]["input"]?.arrayValue?.last
+        #expect(moved?["role"] == "user" && moved?["content"]?.arrayValue?.count == 4 && other.report.normalizations == ["moved-media"])
+    }
+
+    @Test func resultsOfMessagesTakeImages() throws {
+        let call = try MessageCall.make(Self.outputs, model: "m", maximumTokens: 9, settings: Self.settings, user: nil)
+        let results = call.bodies[0]["messages"]?.arrayValue?.last?["content"]
+        let content: JSON = [
+            ["type": "text", "text": "two"], ["type": "image", "source": ["type": "base64", "media_type": "image/png", "data": "AAAA"]],
+            ["type": "image", "source": ["type": "url", "url": "https://host/a.png"]],
+        ]
+        #expect(results?[1]?["tool_use_id"] == "c2" && results?[1]?["content"] == content && call.report.normalizations.isEmpty)
+    }
+
     // MARK: What models read
 
     private static func script(_ answers: [String: JSON]) -> @Sendable (ScriptedUpstream.Request, Int) -> ScriptedUpstream.Reply {

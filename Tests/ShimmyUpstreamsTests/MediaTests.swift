@@ -182,7 +182,10 @@ import Testing
         return try await forwarder.forward(Self.request, terms: terms)
     }
 
-    @Test(arguments: [UpstreamFailure.Reason.unreachable, .busy(retryAfter: nil), .busy(retryAfter: 5), .unauthorized, .unsupported(field: "model")])
+    @Test(arguments: [
+        UpstreamFailure.Reason.unreachable, .busy(status: 503, retryAfter: nil), .busy(status: 429, retryAfter: 5), .unauthorized,
+        .unsupported(field: "model"),
+    ])
     func theNextReplicaIsAskedIfNothingHappened(reason: UpstreamFailure.Reason) async throws {
         let (a, b) = (ScriptedPeer("a"), ScriptedPeer("b"))
         let fleet = await fleet([a, b])

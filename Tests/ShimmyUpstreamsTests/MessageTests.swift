@@ -100,7 +100,7 @@ import Testing
     @Test func errorsAndStrangeEvents() throws {
         let overloaded: JSON = ["type": "error", "error": ["type": "overloaded_error", "message": "busy"]]
         var chunks = MessageChunks(upstream: "box")
-        #expect(throws: UpstreamFailure("box", .busy(retryAfter: nil), "busy")) { try chunks.push(overloaded) }
+        #expect(throws: UpstreamFailure("box", .busy(status: 503, retryAfter: nil), "busy")) { try chunks.push(overloaded) }
         let strange: [JSON] = [
             7, [:], ["type": 7], ["type": "message_stop"], ["type": "content_block_delta", "index": 5, "delta": ["type": "input_json_delta"]],
         ]

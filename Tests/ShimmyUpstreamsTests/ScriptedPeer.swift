@@ -14,6 +14,7 @@ final class ScriptedPeer: UpstreamPeer {
         var breaks = false
         var contexts: [UpstreamContext] = []
         var maximumTokens: Int?
+        var conversations: [Conversation] = []
     }
 
     let name: String
@@ -35,6 +36,8 @@ final class ScriptedPeer: UpstreamPeer {
     var requests: Int { contexts.count }
     /// The max tokens of the last request for an answer.
     var maximumTokens: Int? { state.withLock { $0.maximumTokens } }
+    /// The conversations of all requests for an answer.
+    var conversations: [Conversation] { state.withLock { $0.conversations } }
 
     /// Makes the next requests fail, one for each failure.
     func fail(_ reasons: UpstreamFailure.Reason...) {
@@ -73,6 +76,7 @@ final class ScriptedPeer: UpstreamPeer {
     }
 
     func generate(_ request: ChatRequest, model: String, terms: ServiceTerms, context: UpstreamContext) async throws -> sending Answer {
+        state.withLock { $0.conversations.append(request.conversation) }
         let breaks = try begin(context)
         state.withLock { $0.maximumTokens = request.maximumTokens }
         var rest: [AnswerEvent] = [.delta(choice: 0, .content("\(name) \(model)")), .finished(choice: 0, .stop)]

@@ -105,7 +105,7 @@ import Testing
         let reply = ScriptedUpstream.Reply.text("", status: 429, headers: "retry-after: \(text)\r\n")
         try await ScriptedUpstream.with(script: { _, _ in reply }) { endpoint, _ in
             let found = try await failure { _ = try await endpoint.answer() }
-            #expect(found?.reason == .busy(retryAfter: seconds))
+            #expect(found?.reason == .busy(status: 429, retryAfter: seconds))
         }
     }
 
@@ -122,8 +122,8 @@ import Testing
         let error = #"{"error":{"message":"too long, secret-key","param":"messages","code":"context_length_exceeded"}}"#
         let cases: [(Int, UpstreamFailure.Reason)] = [
             (400, .refused(status: 400, param: "messages", code: "context_length_exceeded")), (401, .unauthorized), (403, .unauthorized),
-            (404, .refused(status: 404, param: "messages", code: "context_length_exceeded")), (429, .busy(retryAfter: 3)),
-            (503, .busy(retryAfter: 3)), (500, .failed(status: 500)), (302, .unreadable),
+            (404, .refused(status: 404, param: "messages", code: "context_length_exceeded")), (429, .busy(status: 429, retryAfter: 3)),
+            (503, .busy(status: 503, retryAfter: 3)), (529, .busy(status: 503, retryAfter: 3)), (500, .failed(status: 500)), (302, .unreadable),
         ]
         for (status, reason) in cases {
             let reply = ScriptedUpstream.Reply.text(error, status: status, headers: "retry-after: 3\r\nlocation: http://127.0.0.1:1/\r\n")

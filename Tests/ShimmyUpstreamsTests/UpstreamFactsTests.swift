@@ -140,7 +140,7 @@ import Testing
         let change: (inout UpstreamSettings) -> Void = { $0.healthPath = "/up" }
         try await ScriptedUpstream.with(settings: change, script: { _, _ in .text("", status: 503) }) { endpoint, server in
             let found = try await failure { try await endpoint.check() }
-            #expect(found?.reason == .busy(retryAfter: nil))
+            #expect(found?.reason == .busy(status: 503, retryAfter: nil))
             #expect(server.requests.first?.path == "/up")
         }
     }

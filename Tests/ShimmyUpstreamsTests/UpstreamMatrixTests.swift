@@ -1,3 +1,4 @@
+import ShimmyChat
 import ShimmyJSON
 import ShimmyUpstreams
 import Testing
@@ -33,6 +34,32 @@ import Testing
         #expect(cell(1, tools, .vllm) == "checked here" && cell(2, tools, .vllm) == "checked here")
         #expect(cell(1, "`stop`", .openai) == "done here" && cell(2, "`user`", .anthropic) == "passed on as `metadata.user_id`")
         #expect(cell(3, "embeddings", .anthropic) == "refused" && cell(3, "tokens of a text", .vllm) == "passed on")
+    }
+
+    @Test func mediaInMessagesHaveCells() {
+        let outputs = "images in outputs of tools"
+        let images = "images of users"
+        #expect(cell(0, images, .vllm) == "passed on as `image_url`" && cell(1, images, .openai) == "passed on as `input_image`")
+        #expect(cell(0, "audio of users", .vllm) == "passed on as `input_audio`" && cell(2, "audio of users", .anthropic) == "refused")
+        #expect(cell(0, outputs, .openai) == "passed on in the user's next message" && cell(0, outputs, .shimmy) == "passed on")
+        #expect(cell(1, outputs, .openai) == "passed on" && cell(1, outputs, .vllm) == "passed on in the user's next message")
+        #expect(cell(2, outputs, .anthropic) == "passed on" && cell(2, outputs, .ollama) == "passed on")
+    }
+
+    /// The upstream is asked only if the matrix says so.
+    @Test(arguments: UpstreamKind.allCases) func mediaRoutesHaveCells(kind: UpstreamKind) async throws {
+        try await ScriptedUpstream.with(kind, script: { _, _ in .json(["error": "not found"], status: 404) }) { endpoint, server in
+            for route in MediaRequest.Endpoint.allCases {
+                let before = server.requests.count
+                let found = try await failure {
+                    _ = try await endpoint.forward(
+                        MediaRequest(endpoint: route, body: .json(["model": "m"])), model: "m", context: UpstreamContext())
+                }
+                #expect(found?.reason == .unsupported(field: "model"))
+                let expected = server.requests.count > before ? "passed on if the server has the route" : "refused"
+                #expect(cell(3, "`\(route.rawValue)`", kind) == expected)
+            }
+        }
     }
 
     @Test func theTextsContainAllRows() {

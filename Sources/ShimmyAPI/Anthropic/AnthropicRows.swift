@@ -115,24 +115,23 @@ enum AnthropicRows {
     }
 
     /// The fields of texts, documents and search results.
-    /// - isResult: whether the blocks belong to a tool's result, whose images are replaced by a text.
+    /// - isResult: whether the blocks belong to a tool's result. A text replaces the images that the model does not read.
     private static func blocks(_ path: String, isResult: Bool = false) -> [FieldRow] {
-        let imageRows = [
-            FieldRow(path + ".source.media_type", .partial("of an image; the type of a document has no effect"), images),
-            FieldRow(path + ".source.url", .partial("of an image"), images),
+        let seen = isResult ? "test_images_in_outputs_reach_models_that_read_them" : images
+        let rows = [
+            FieldRow(path + ".source.media_type", .partial("of an image; the type of a document has no effect"), seen),
+            FieldRow(path + ".source.url", .partial("of an image"), seen),
         ]
-        let rows = isResult ? [FieldRow(path + ".source.media_type", .ignored(neutral: ["text/plain"]))] : imageRows
+        let replaced = isResult ? "images that the model does not read are replaced by a text and reported; " : ""
         return [
-            FieldRow(
-                path + ".type",
-                .partial(isResult ? "all but images; unknown types are ignored and reported" : "all; unknown types are ignored and reported"), texts),
+            FieldRow(path + ".type", .partial("all; \(replaced)unknown types are ignored and reported"), texts),
             FieldRow(path + ".text", .supported, texts), cacheMark(path + ".cache_control"),
             FieldRow(path + ".title", .supported, texts), FieldRow(path + ".context", .supported, texts),
             FieldRow(path + ".citations", .ignored(neutral: [[], ["enabled": false]])),
             FieldRow(path + ".source", .partial("of a document text or content; of a search result any text"), texts),
             FieldRow(
                 path + ".source.type",
-                .partial("text and content" + (isResult ? "" : ", of an image base64 and url") + "; PDFs and files are refused"), texts),
+                .partial("text and content, of an image base64 and url; PDFs and files are \(isResult ? "replaced by a text" : "refused")"), texts),
             FieldRow(path + ".source.data", .supported, texts), FieldRow(path + ".source.content", .partial("blocks of text"), texts),
             FieldRow(path + ".content", .partial("blocks of text, in a tool's result also documents and search results"), texts),
         ] + rows + textBlocks(path + ".source.content[]")
@@ -193,7 +192,10 @@ enum AnthropicRows {
         FieldRow(
             "usage.cache_creation_input_tokens", .partial("with cache_control in the request: the tokens that were not in the cache"),
             "test_claude_code_keeps_its_cache"),
-        FieldRow("usage.cache_creation", .notSupported),
+        FieldRow("usage.cache_creation.ephemeral_5m_input_tokens", .partial("same as cache_creation_input_tokens, for any ttl"), shape),
+        FieldRow("usage.cache_creation.ephemeral_1h_input_tokens", .partial("always 0"), shape),
+        FieldRow("usage.server_tool_use", .partial("always null: Shimmy runs no tools itself"), shape),
+        FieldRow("usage.inference_geo", .partial("always null"), shape),
         FieldRow("usage.output_tokens", .supported, shape),
         FieldRow("usage.output_tokens_details.thinking_tokens", .supported, thinking),
         FieldRow("usage.service_tier", .partial("always standard"), shape),

@@ -1,3 +1,5 @@
+import ShimmyCore
+
 /// The IDs of calls in Anthropic's API, which begin with `toolu_` and contain only letters, digits, `_` and `-`.
 ///
 /// Another server, or a model, gives a call an ID of its own. Such an ID is part of the shown one, because some chat templates accept only their own
@@ -13,7 +15,7 @@ enum MessageCallID {
         if id.utf8.starts(with: prefix.utf8), !id.utf8.starts(with: mark.utf8) { return id }
         let escaped = id.utf8.flatMap { byte -> [UInt8] in
             if isPlain(byte) { return [byte] }
-            return [underscore] + (byte < 16 ? "0" : "").utf8 + String(byte, radix: 16).utf8
+            return [underscore] + [byte].hexadecimal.utf8
         }
         return mark + String(decoding: escaped, as: UTF8.self)
     }
@@ -28,8 +30,7 @@ enum MessageCallID {
                 bytes.append(byte)
                 continue
             }
-            let digits = rest.prefix(2)
-            guard digits.count == 2, let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16) else { return shown }
+            guard let value = UInt8(hexadecimal: rest.prefix(2)) else { return shown }
             bytes.append(value)
             rest = rest.dropFirst(2)
         }

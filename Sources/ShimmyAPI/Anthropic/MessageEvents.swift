@@ -195,6 +195,11 @@ extension Usage {
 
     fileprivate func anthropic(writesCache: Bool) -> JSONObject {
         var usage = anthropicCounts(writesCache: writesCache)
+        // The cache has no lifetimes. All tokens count under the API's default, 5 minutes.
+        let written: JSON = usage["cache_creation_input_tokens"] ?? 0
+        usage["cache_creation"] = ["ephemeral_5m_input_tokens": written, "ephemeral_1h_input_tokens": 0]
+        usage["server_tool_use"] = JSON.null
+        usage["inference_geo"] = JSON.null
         usage["service_tier"] = "standard"
         return usage
     }

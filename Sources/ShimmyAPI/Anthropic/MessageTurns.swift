@@ -42,6 +42,8 @@ struct MessageTurns {
     private var open: Set<String> = []
     /// The ids of its calls with an incomplete input that have no result yet.
     private var cut: Set<String> = []
+    /// The images of the newest result.
+    private var resultImages: [Image] = []
     /// System messages between calls and their results. Templates need the results first.
     private var held: [JSON] = []
 
@@ -120,17 +122,26 @@ struct MessageTurns {
     /// Returns the content of the next message, and notes the names of its images.
     private mutating func content(of turn: Turn) -> JSON {
         if turn.images.isEmpty { return Self.content(turn.texts) }
-        var parts: [JSON] = []
-        var rest = turn.images[...]
-        for position in 0...turn.texts.count {
-            while let image = rest.first, image.position == position {
-                rest.removeFirst()
-                names.append((field: "messages[\(messages.count)].content[\(parts.count)].image_url.url", name: "\(image.path)"))
-                parts.append(["type": "image_url", "image_url": ["url": .string(image.url)]])
-            }
-            if position < turn.texts.count { parts.append(["type": "text", "text": .string(turn.texts[position])]) }
+        let (parts, indices) = Self.parts(turn.texts, turn.images)
+        for (index, image) in zip(indices, turn.images) {
+            names.append((field: "messages[\(messages.count)].content[\(index)].image_url.url", name: "\(image.path)"))
         }
         return .array(parts)
+    }
+
+    /// Returns texts and images as parts of a message, and the index of each image among them.
+    private static func parts(_ texts: [String], _ images: [Image]) -> (parts: [JSON], indices: [Int]) {
+        var (parts, indices): ([JSON], [Int]) = ([], [])
+        var rest = images[...]
+        for position in 0...texts.count {
+            while let image = rest.first, image.position == position {
+                rest.removeFirst()
+                indices.append(parts.count)
+                parts.append(["type": "image_url", "image_url": ["url": .string(image.url)]])
+            }
+            if position < texts.count { parts.append(["type": "text", "text": .string(texts[position])]) }
+        }
+        return (parts, indices)
     }
 
     private static func content(_ texts: [String]) -> JSON {
@@ -166,6 +177,20 @@ struct MessageTurns {
     }
 
     private mutating func addImage(_ block: FieldReader) throws(APIError) {
+        let image = try Self.image(block, position: turn?.texts.count ?? 0)
+        turn?.images.append(image)
+    }
+
+    /// Returns the image of a block in a result; nil for one that cannot be passed on.
+    private static func resultImage(_ block: FieldReader, position: Int) -> Image? {
+        guard block.media.contains(.image), let image = try? Self.image(block, position: position) else { return nil }
+        let part: JSON = ["type": "image_url", "image_url": ["url": .string(image.url)]]
+        guard let fields = try? FieldReader(part, path: .root), (try? MediaDecoder.chatImage(fields)) != nil else { return nil }
+        return image
+    }
+
+    /// - position: the index of the text before which the image stands.
+    private static func image(_ block: FieldReader, position: Int) throws(APIError) -> Image {
         guard let source = try block.nested("source") else { throw .missing(block.path(to: "source")) }
         let type = try source.requiredString("type")
         let (url, name): (String, String)
@@ -180,8 +205,7 @@ struct MessageTurns {
             (url, name) = ("data:\(mediaType);base64,\(try source.requiredString("data"))", "data")
         default: throw .invalidValue(source.path(to: "type"), type, supported: ["base64", "url"])
         }
-        let image = Image(position: turn?.texts.count ?? 0, url: url, path: source.path(to: name))
-        turn?.images.append(image)
+        return Image(position: position, url: url, path: source.path(to: name))
     }
 
     private mutating func noteCacheMark(_ block: FieldReader) {
@@ -220,10 +244,17 @@ struct MessageTurns {
                 message: "Invalid '\(path)': each 'tool_use' block has one 'tool_result' block, and there is another one with the id "
                     + "'\(id)'.", param: path, code: "duplicate_item")
         }
-        var texts = try self.texts(block, "content", isResult: true)
+        resultImages = []
+        let texts = try self.texts(block, "content", isResult: true)
         // Templates have no field for this.
-        if try block.bool("is_error") == true { texts.insert("Error:", at: 0) }
-        turn?.results.append(["role": "tool", "tool_call_id": .string(MessageCallID.own(id)), "content": .string(texts.joined(separator: "\n"))])
+        let isError = try block.bool("is_error") == true
+        var content = JSON.string(((isError ? ["Error:"] : []) + texts).joined(separator: "\n"))
+        if !resultImages.isEmpty {
+            var parts = Self.parts(texts, resultImages).parts
+            if isError { parts.insert(["type": "text", "text": "Error:"], at: 0) }
+            content = .array(parts)
+        }
+        turn?.results.append(["role": "tool", "tool_call_id": .string(MessageCallID.own(id)), "content": content])
     }
 
     // MARK: Texts
@@ -262,7 +293,7 @@ struct MessageTurns {
 
     /// Returns the texts of a field: a string, or blocks. Blocks that this server does not know are reported.
     /// - isPlain: whether the field contains only blocks of text, so that no block contains others.
-    /// - isResult: whether the field is a tool's result. A text takes the place of an image in it; see `OmittedPart`.
+    /// - isResult: whether the field is a tool's result. Its images go to `resultImages`, or a text takes their place; see `OmittedPart`.
     private mutating func texts(
         _ fields: FieldReader, _ name: String, isPlain: Bool = false, isResult: Bool = false
     ) throws(APIError) -> [String] {
@@ -278,6 +309,8 @@ struct MessageTurns {
             let type = try block.requiredString("type")
             if type == "text" {
                 texts.append(try block.requiredString("text"))
+            } else if isResult, type == "image", let image = Self.resultImage(block, position: texts.count) {
+                resultImages.append(image)
             } else if isResult, type == "image" || type == "document" && Self.isBinary(block), let text = OmittedPart.text(of: type) {
                 texts.append(text)
                 ignored.append("\(block.path)")

@@ -15,11 +15,12 @@ extension Compatibility {
                 "messages[].content",
                 .partial(
                     "string, null where OpenAI allows it, and parts; images and audio only for models of upstreams that read them; files are refused; "
-                        + "in a tool's output, all of them are replaced by a text and reported"), "test_content_forms"),
+                        + "in a tool's output, all that the model does not read is replaced by a text and reported"), "test_content_forms"),
             FieldRow(
                 "messages[].content[].type",
-                .partial("text, refusal, image_url and input_audio; other parts of a tool's output are replaced by a text and reported"),
-                "test_content_forms"),
+                .partial(
+                    "text, refusal, image_url and input_audio; input_text and output_text as text; in assistant messages also thinking and "
+                        + "reasoning; other parts of a tool's output are replaced by a text and reported"), "test_content_forms"),
             FieldRow("messages[].content[].image_url", .partial(mediaOfUpstreams), images),
             FieldRow(
                 "messages[].content[].image_url.url", .partial("a data URL in base64, or a web address that the upstream fetches"), images),
@@ -29,6 +30,16 @@ extension Compatibility {
             FieldRow("messages[].content[].input_audio.format", .supported, images),
             FieldRow("messages[].content[].text", .supported, "test_content_forms"),
             FieldRow("messages[].content[].refusal", .supported, "decodesEveryFormOfContent"),
+            FieldRow(
+                "messages[].content[].thinking", .partial("Anthropic's and Mistral's part, as reasoning_content of the message"),
+                "reasoningMayBeAPart"),
+            FieldRow("messages[].content[].thinking[].type", .partial("text, in Mistral's form"), "reasoningMayBeAPart"),
+            FieldRow("messages[].content[].thinking[].text", .supported, "reasoningMayBeAPart"),
+            FieldRow(
+                "messages[].content[].reasoning", .partial("of a part reasoning, if it has no text; as reasoning_content of the message"),
+                "reasoningMayBeAPart"),
+            FieldRow("messages[].content[].annotations", .ignored(neutral: [[]])),
+            FieldRow("messages[].content[].logprobs", .ignored(neutral: [[]])),
             FieldRow(
                 "messages[].name", .partial("passed to templates that support it; otherwise reported"), "test_names_that_a_template_leaves_out"),
             FieldRow("messages[].tool_call_id", .supported, "test_history_with_tool_calls"),
@@ -86,7 +97,7 @@ extension Compatibility {
             FieldRow("prompt_cache_options", .ignored(neutral: [])),
             FieldRow("access_programs", .ignored(neutral: [])),
             FieldRow("client_metadata", .ignored(neutral: [])),
-        ] + vLLMsFields + refusedOfVLLM,
+        ] + vLLMsFields + refusedOfVLLM + [FieldRow("chat_template", .refused(neutral: [""]))],
         response: chatResponse + chatChunk)
 
     private static let samplingFields =
@@ -128,6 +139,20 @@ extension Compatibility {
             FieldRow(
                 "enable_thinking", .partial("Qwen's name for chat_template_kwargs.enable_thinking, which wins over it"),
                 "test_thinking_can_be_turned_off"),
+            FieldRow("reasoning", .partial("OpenRouter's field: only effort"), "test_other_names_of_the_effort"),
+            FieldRow("reasoning.effort", .partial("OpenRouter's name for reasoning_effort"), "test_other_names_of_the_effort"),
+            FieldRow(
+                "think", .partial("Ollama's field: true and false are enable_thinking, a string is reasoning_effort"),
+                "test_other_names_of_the_effort"),
+            FieldRow("thinking", .partial("DeepSeek's and GLM's field: only type and budget_tokens"), "test_other_names_of_the_effort"),
+            FieldRow(
+                "thinking.budget_tokens", .partial("Anthropic's name for reasoning_budget_tokens; without effect if type is disabled"),
+                "test_other_names_of_the_budget"),
+            FieldRow("thinking_budget", .partial("Qwen's name for reasoning_budget_tokens"), "test_other_names_of_the_budget"),
+            FieldRow("thinking_budget_tokens", .partial("llama-server's name for reasoning_budget_tokens"), "test_other_names_of_the_budget"),
+            FieldRow(
+                "thinking.type", .partial("enabled is enable_thinking: true, disabled is reasoning_effort: none, adaptive and auto change nothing"),
+                "test_other_names_of_the_effort"),
             FieldRow("structured_outputs.structural_tag", .refused(neutral: [])),
         ]
 
@@ -137,6 +162,17 @@ extension Compatibility {
         FieldRow("include_stop_str_in_output", .refused(neutral: [false])),
         FieldRow("skip_special_tokens", .refused(neutral: [true])),
         FieldRow("truncate_prompt_tokens", .refused(neutral: [])),
+        FieldRow("bad_words", .refused(neutral: [[]])),
+        FieldRow("allowed_token_ids", .refused(neutral: [])),
+        FieldRow("use_beam_search", .refused(neutral: [false])),
+    ]
+
+    /// The reasons for refusing fields, for their errors.
+    package static let refusalReasons = [
+        "bad_words": "Different tokens can make the same text. To ban single tokens, set them to -100 in 'logit_bias'.",
+        "allowed_token_ids": "To restrict the answer's text, use 'grammar', 'regex' or 'choice'.",
+        "chat_template": "The template belongs to the model; the server's administrator sets it with --chat-template-file. Arguments for it go into "
+            + "'chat_template_kwargs'.",
     ]
 
     /// The fields of vLLM that Shimmy refuses in all requests but chat completions.
@@ -192,7 +228,7 @@ extension Compatibility {
         FieldRow("tools[].custom.format.grammar", .supported, "test_custom_tools"),
         FieldRow("tools[].custom.format.grammar.syntax", .supported, "test_custom_tools"),
         FieldRow("tools[].custom.format.grammar.definition", .supported, "test_custom_tools"),
-        FieldRow("tool_choice", .supported, "test_every_tool_choice"),
+        FieldRow("tool_choice", .partial("all; also any, Mistral's name for required"), "test_every_tool_choice"),
         FieldRow("parallel_tool_calls", .supported, "test_parallel_calls"),
         FieldRow("functions", .supported, "test_deprecated_functions"),
         FieldRow("functions[].name", .supported, "test_deprecated_functions"),

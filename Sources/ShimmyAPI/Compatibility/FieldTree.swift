@@ -36,7 +36,7 @@ final class FieldTree: Sendable {
             case .supported, .partial, nil:
                 if !Self.open.contains(name), !field.children.isEmpty { try field.checkMembers(of: value, name, place, &ignored) }
             case .refused(let neutral):
-                if !neutral.contains(value) { throw .unsupportedParameter(.key(place)) }
+                if !neutral.contains(value) { throw .unsupportedParameter(.key(place), because: Compatibility.refusalReasons[place]) }
             case .ignored(let neutral):
                 if !neutral.contains(value) { ignored.append(place) }
             case .notSupported: ignored.append(place)

@@ -67,14 +67,15 @@ extension Compatibility {
     private static let shape = "test_a_response_has_the_documented_shape"
     private static let items = "test_every_kind_of_item"
     private static let seen = "test_responses_take_images_and_audio"
+    private static let seenInOutputs = "test_images_in_outputs_reach_models_that_read_them"
 
     private static let itemFields =
         [
             FieldRow(
                 "input",
                 .partial(
-                    "a string or items; images and audio only for models of upstreams that read them; files are refused; in a tool's output, all of "
-                        + "them are replaced by a text and reported; empty only over a WebSocket with `generate: false`"), items),
+                    "a string or items; images and audio only for models of upstreams that read them; files are refused; in a tool's output, "
+                        + "a text replaces what the model does not read; empty only over a WebSocket with `generate: false`"), items),
             FieldRow("input[].type", .partial("all; items that a template cannot express, such as web searches, are kept and reported"), items),
             FieldRow("input[].namespace", .supported, "test_namespaces_of_tools"),
             FieldRow("input[].action", .supported, "callsOfShellsAndPatchesAreCalls"),
@@ -91,7 +92,10 @@ extension Compatibility {
             FieldRow("input[].content[].input_audio", .partial(mediaOfUpstreams), seen),
             FieldRow("input[].content[].input_audio.data", .supported, seen),
             FieldRow("input[].content[].input_audio.format", .supported, seen),
-            FieldRow("input[].output[].type", .partial("input_text; images and files are replaced by a text and reported"), items),
+            FieldRow(
+                "input[].output[].type", .partial("input_text and input_image; a text replaces and reports what the model does not read"), items),
+            FieldRow("input[].output[].image_url", .partial("models of upstreams that read it; a text for others"), seenInOutputs),
+            FieldRow("input[].output[].detail", .supported, seenInOutputs),
             FieldRow(
                 "input[].encrypted_content", .partial("reasoning and summaries from Shimmy; other values are kept and reported"),
                 "test_sealed_thoughts_come_back"),

@@ -23,6 +23,7 @@ enum RequestSchemas {
     static let required: [String: Set<String>] = [
         "POST /chat/completions": [
             "model", "messages", "messages[].role", "messages[].content[].type", "tools[].type", "tools[].function.name", "tools[].custom.name",
+            "messages[].content[].thinking[].type", "messages[].content[].thinking[].text",
             "functions[].name", "response_format.type", "response_format.json_schema.name", "prediction.type", "prediction.content",
             "prediction.content[].type", "tools[].custom.format.type", "tools[].custom.format.grammar.syntax",
             "tools[].custom.format.grammar.definition", "messages[].tool_calls[].function.name", "messages[].tool_calls[].custom.name",
@@ -101,7 +102,11 @@ enum RequestSchemas {
 
     private static let chat: [String: JSON] = [
         "messages[].role": Form.words("system", "developer", "user", "assistant", "tool", "function"),
-        "messages[].content": Form.string, "messages[].content[].type": Form.words("text", "refusal", "image_url", "input_audio"),
+        "messages[].content": Form.string,
+        "messages[].content[].type": Form.words(
+            "text", "input_text", "output_text", "refusal", "image_url", "input_audio", "thinking", "reasoning"),
+        "messages[].content[].reasoning": Form.string, "messages[].content[].thinking[].type": Form.words("text"),
+        "messages[].content[].thinking[].text": Form.string,
         "messages[].content[].image_url.url": Form.string, "messages[].content[].image_url.detail": detail,
         "messages[].content[].input_audio.data": Form.string, "messages[].content[].input_audio.format": Form.string,
         "messages[].content[].text": Form.string, "messages[].content[].refusal": Form.string,
@@ -127,6 +132,11 @@ enum RequestSchemas {
         "add_generation_prompt": Form.bool, "continue_final_message": Form.bool,
         "reasoning_effort": Form.words("none", "minimal", "low", "medium", "high", "xhigh", "max"),
         "reasoning_field": Form.words("reasoning_content", "reasoning", "both"),
+        "thinking_budget": Form.whole(-1, Int(Int32.max)), "thinking_budget_tokens": Form.whole(-1, Int(Int32.max)),
+        "/chat/completions thinking.budget_tokens": Form.whole(-1, Int(Int32.max)),
+        "/chat/completions think": Form.either(Form.bool, Form.words("none", "minimal", "low", "medium", "high", "xhigh", "max")),
+        "/chat/completions tool_choice": Form.either(Form.words("none", "auto", "required", "any"), Form.object),
+        "/chat/completions thinking.type": Form.words("enabled", "disabled", "adaptive", "auto"),
         "tools[].type": Form.string, "tools[].function.name": Form.string, "tools[].function.description": Form.string,
         "tools[].function.parameters": Form.object, "tools[].function.strict": Form.bool,
         "tools[].custom.name": Form.string, "tools[].custom.description": Form.string,
@@ -157,7 +167,8 @@ enum RequestSchemas {
         "input[].content[].input_audio.format": Form.string,
         "input[].content[].refusal": Form.string, "input[].id": Form.string, "input[].status": Form.string, "input[].call_id": Form.string,
         "input[].name": Form.string, "input[].arguments": Form.either(Form.string, Form.object), "input[].output": Form.string,
-        "input[].output[].type": Form.string, "input[].output[].text": Form.string, "input[].input": Form.string,
+        "input[].output[].type": Form.string, "input[].output[].text": Form.string, "input[].output[].image_url": Form.string,
+        "input[].output[].detail": detail, "input[].input": Form.string,
         "input[].summary[].type": Form.string, "input[].summary[].text": Form.string, "input[].encrypted_content": Form.string,
         "tools[].tools[].type": Form.string, "tools[].tools[].name": Form.string, "tools[].tools[].description": Form.string,
         "tools[].tools[].parameters": Form.object, "tools[].tools[].strict": Form.bool, "tools[].tools[].defer_loading": Form.bool,
@@ -223,10 +234,9 @@ enum RequestSchemas {
             for name in ["type", "text"] { fields["/messages/count_tokens \(path).\(name)"] = Form.string }
             fields["\(path).cache_control"] = cacheMark
         }
-        for name in ["media_type", "url"] { fields["\(block).source.\(name)"] = Form.string }
         for inner in ["", ".content[]"] {
             let path = block + inner
-            for name in ["title", "context", "source", "source.type", "source.data", "source.content", "content"] {
+            for name in ["source.media_type", "source.url", "title", "context", "source", "source.type", "source.data", "source.content", "content"] {
                 fields["\(path).\(name)"] = Form.string
             }
         }

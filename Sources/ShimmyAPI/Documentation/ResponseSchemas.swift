@@ -39,6 +39,8 @@ enum ResponseSchemas {
         "content[].signature": Form.string, "content[].id": Form.string, "content[].name": Form.string, "content[].input": Form.object,
         "stop_reason": Form.string, "stop_sequence": Form.orNull(Form.string), "stop_details": Form.null,
         "usage.output_tokens_details.thinking_tokens": Form.count, "usage.service_tier": Form.string,
+        "usage.cache_creation.ephemeral_5m_input_tokens": Form.count, "usage.cache_creation.ephemeral_1h_input_tokens": Form.count,
+        "usage.server_tool_use": Form.null, "usage.inference_geo": Form.null,
     ]
 
     private static let responses: [String: JSON] = [

@@ -119,10 +119,12 @@ extension APIError {
             param: "\(path)", code: "empty_array")
     }
 
-    package static func unsupportedParameter(_ path: JSONPath) -> APIError {
+    /// - reason: a sentence that says why the server does not support the field, and what to do.
+    package static func unsupportedParameter(_ path: JSONPath, because reason: String? = nil) -> APIError {
         APIError(
             status: 400,
-            message: "Unsupported parameter: '\(path)' is not supported by this server, and ignoring it would change the answer's meaning.",
+            message: "Unsupported parameter: '\(path)' is not supported by this server, and ignoring it would change the answer's meaning."
+                + (reason.map { " " + $0 } ?? ""),
             param: "\(path)", code: "unsupported_parameter")
     }
 

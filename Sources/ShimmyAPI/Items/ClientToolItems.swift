@@ -30,18 +30,18 @@ enum ClientToolItems {
             // OpenAI's own field for the call's ID is `id`.
             let (callID, id) = (try fields.string("call_id"), try fields.string("id"))
             guard let call = callID ?? id else { throw .missing(fields.path(to: "call_id")) }
-            return .output(callID: call, [try fields.requiredString("output")])
-        case "shell_call_output": return .output(callID: try fields.requiredString("call_id"), try texts(fields))
+            return .output(callID: call, [.text(try fields.requiredString("output"))])
+        case "shell_call_output": return .output(callID: try fields.requiredString("call_id"), try texts(fields).map(ContentPart.text))
         case "apply_patch_call_output":
             let (text, status) = (try fields.string("output"), try fields.string("status"))
-            return .output(callID: try fields.requiredString("call_id"), [text ?? status ?? ""])
+            return .output(callID: try fields.requiredString("call_id"), [.text(text ?? status ?? "")])
         case "mcp_call": return try made(fields)
         case "tool_search_call":
             return try isClients(fields) ? call(fields, .toolSearch, (fields.value("arguments") ?? [:]).text) : .unseen
         case "tool_search_output":
             let unseen = try LoadedTools.check(fields)
             guard try isClients(fields) else { return .tools(unseen: unseen) }
-            return .output(callID: try fields.requiredString("call_id"), [(fields.value("tools") ?? []).text])
+            return .output(callID: try fields.requiredString("call_id"), [.text((fields.value("tools") ?? []).text)])
         case "additional_tools": return .tools(unseen: try LoadedTools.check(fields))
         default: return unseen.contains(type) ? .unseen : nil
         }

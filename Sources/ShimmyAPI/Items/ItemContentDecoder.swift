@@ -4,7 +4,7 @@ import ShimmyJSON
 /// A decoder of an item's content: a text or parts. It refuses content that the model does not read, as chat completions do.
 enum ItemContentDecoder {
     /// - isOutput: whether a model generated the content.
-    /// - isResult: whether the content is a tool's output. A text takes the place of an image in it; see `OmittedPart`.
+    /// - isResult: whether the content is a tool's output. A text takes the place of what the model cannot read in it; see `OmittedPart`.
     /// - media: the kinds of media that the content may contain.
     static func content(
         _ fields: FieldReader, _ name: String, isOutput: Bool, isResult: Bool = false, media: MediaKinds = .none
@@ -36,7 +36,10 @@ enum ItemContentDecoder {
         _ part: FieldReader, _ isOutput: Bool, _ isResult: Bool, _ media: MediaKinds
     ) throws(APIError) -> ContentPart {
         let type = try part.requiredString("type")
-        if isResult, let text = OmittedPart.text(of: type) { return .text(text) }
+        if isResult, let text = OmittedPart.text(of: type) {
+            if type == "input_image", media.contains(.image), let image = try? MediaDecoder.inputImage(part) { return .media(image) }
+            return .text(text)
+        }
         let read = [("input_image", MediaKinds.image), ("input_audio", .audio)].filter { media.contains($0.1) }.map { $0.0 }
         if read.contains(type) {
             return .media(type == "input_image" ? try MediaDecoder.inputImage(part) : try MediaDecoder.audio(part))

@@ -83,12 +83,12 @@ package enum ItemConversation {
                 callers[id] = messages.count
             case .made(let id, let name, let arguments, let output):
                 try add(.call(id: id, name: name, arguments: arguments))
-                try add(.output(callID: id, [output]))
+                try add(.output(callID: id, [.text(output)]))
             case .tools, .unseen: break
-            case .output(let callID, let texts):
+            case .output(let callID, let parts):
                 guard let caller = callers[callID] else { throw .noCall(callID, param: "input") }
                 if caller == messages.count { close() }
-                results[caller, default: []].append(ChatMessage(role: .tool, content: texts.map(ContentPart.text), toolCallID: callID))
+                results[caller, default: []].append(ChatMessage(role: .tool, content: parts, toolCallID: callID))
             case .message(let role, let parts):
                 close()
                 messages.append(ChatMessage(role: role, content: parts))

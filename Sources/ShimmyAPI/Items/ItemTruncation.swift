@@ -47,8 +47,7 @@ package enum ItemTruncation {
 
     private static func size(_ item: ResponseItem) -> Int {
         switch item.meaning {
-        case .message(_, let parts): parts.reduce(16) { $0 + $1.estimatedBytes }
-        case .output(_, let texts): texts.reduce(16) { $0 + $1.utf8.count }
+        case .message(_, let parts), .output(_, let parts): parts.reduce(16) { $0 + $1.estimatedBytes }
         case .call(_, let name, let arguments): 32 + name.utf8.count + arguments.utf8.count
         case .reasoning(let text), .summary(let text): 16 + text.utf8.count
         case .made(_, let name, let arguments, let output): 48 + name.utf8.count + arguments.utf8.count + output.utf8.count

@@ -8,7 +8,7 @@ package struct ResponseItem: Sendable, Equatable {
         case message(ChatMessage.Role, [ContentPart])
         /// A call. The arguments are a JSON text; a custom tool's input text is its only argument.
         case call(id: String, name: String, arguments: String)
-        case output(callID: String, [String])
+        case output(callID: String, [ContentPart])
         case reasoning(String)
         /// The summary of a conversation that was compacted.
         case summary(String)
@@ -32,11 +32,11 @@ package struct ResponseItem: Sendable, Equatable {
         case .unseen: return [""]
         case .tools(let unseen): return unseen.map { [$0] } ?? []
         case .reasoning: return json["encrypted_content"]?.stringValue.map { SealedText.open($0) == nil } == true ? [".encrypted_content"] : []
-        case .output(_, let texts):
+        case .output(_, let contents):
             let parts = json["output"]?.arrayValue ?? []
-            return zip(parts, texts).enumerated().compactMap { index, part in
+            return zip(parts, contents).enumerated().compactMap { index, part in
                 let omitted = part.0["type"]?.stringValue.flatMap(OmittedPart.text)
-                return omitted == part.1 ? ".output[\(index)]" : nil
+                return omitted != nil && omitted == part.1.text ? ".output[\(index)]" : nil
             }
         default: return []
         }
@@ -55,11 +55,17 @@ package struct ResponseItem: Sendable, Equatable {
 
     /// The images and recordings in the item.
     package var media: [MediaPart] {
-        guard case .message(_, let parts) = meaning else { return [] }
-        return parts.compactMap(\.media)
+        switch meaning {
+        case .message(_, let parts), .output(_, let parts): parts.compactMap(\.media)
+        default: []
+        }
     }
 
-    package var mediaKinds: MediaKinds { MediaKinds(media.map(\.kind)) }
+    /// The kinds of media that the model must read. In the output of a tool, a text can take the place of media.
+    package var mediaKinds: MediaKinds {
+        if case .output = meaning { return .none }
+        return MediaKinds(media.map(\.kind))
+    }
 
     /// Returns a new ID for an item of this kind.
     package static func newID(_ kind: IDKind) -> String { kind.rawValue + RandomID.make() }

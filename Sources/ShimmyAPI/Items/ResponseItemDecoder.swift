@@ -118,8 +118,9 @@ enum ResponseItemDecoder {
     private static func output(_ fields: FieldReader, _ type: String, _ kind: ResponseItem.IDKind) throws(APIError) -> ResponseItem {
         let callID = try fields.requiredString("call_id")
         let given = try fields.required("output")
-        let texts = try ItemContentDecoder.content(fields, "output", isOutput: false, isResult: true).contents.compactMap(\.text)
-        return try item(fields, type, kind, .output(callID: callID, texts), ["call_id": .string(callID), "output": given])
+        let media = fields.media.intersection(.image)
+        let contents = try ItemContentDecoder.content(fields, "output", isOutput: false, isResult: true, media: media).contents
+        return try item(fields, type, kind, .output(callID: callID, contents), ["call_id": .string(callID), "output": given])
     }
 
     private static func reasoning(_ fields: FieldReader) throws(APIError) -> ResponseItem {

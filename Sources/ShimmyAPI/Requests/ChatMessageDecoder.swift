@@ -28,14 +28,21 @@ enum ChatMessageDecoder {
         var toolCallID = try fields.string("tool_call_id")
         // Some clients, such as Home Assistant, send results without an ID, in the order of the calls.
         if role == .function { toolCallID = ChatMessage.deprecatedCallID }
-        let (reasoning, otherReasoning) = (try fields.string("reasoning_content"), try fields.string("reasoning"))
         return ChatMessage(
             role: role == .function ? .tool : role,
             content: try content(fields, role: role, &ignored),
             name: try fields.string("name"),
             toolCallID: toolCallID,
             toolCalls: try toolCalls(fields),
-            reasoning: reasoning ?? otherReasoning)
+            reasoning: try reasoning(fields, role))
+    }
+
+    /// Returns the reasoning of an earlier answer. The message's own fields win over the parts of its content.
+    private static func reasoning(_ fields: FieldReader, _ role: ChatMessage.Role) throws(APIError) -> String? {
+        let (text, other) = (try fields.string("reasoning_content"), try fields.string("reasoning"))
+        let given = text ?? other
+        guard role == .assistant, let inParts = try ReasoningPart.text(of: fields) else { return given }
+        return given?.isEmpty ?? true ? inParts : given
     }
 
     // MARK: Content
@@ -49,8 +56,9 @@ enum ChatMessageDecoder {
             let path = fields.path(to: "content")
             throw fields.object["content"] == nil ? .missing(path) : .wrongType(path, expected: "a string or an array of objects", got: .null)
         }
-        let media = role == .user ? fields.media : .none
-        return try parts(fields, isResult: role == .tool || role == .function, media, &ignored)
+        let isResult = role == .tool || role == .function
+        let media = role == .user ? fields.media : isResult ? fields.media.intersection(.image) : .none
+        return try parts(fields, isResult: isResult, isAnswer: role == .assistant, media, &ignored)
     }
 
     /// Returns the texts of `content`, which is required: a string, or parts of text.
@@ -59,10 +67,11 @@ enum ChatMessageDecoder {
         return try parts(fields, isResult: false, .none, &ignored).compactMap(\.text)
     }
 
-    /// - isResult: whether the content is a tool's output. A text takes the place of an image in it; see `OmittedPart`.
+    /// - isResult: whether the content is a tool's output. A text takes the place of what the model cannot read in it; see `OmittedPart`.
+    /// - isAnswer: whether the content is an earlier answer. Its parts with reasoning are not content; see `ReasoningPart`.
     /// - media: the kinds of media that the content may contain.
     private static func parts(
-        _ fields: FieldReader, isResult: Bool, _ media: MediaKinds, _ ignored: inout ReportedNames
+        _ fields: FieldReader, isResult: Bool, isAnswer: Bool = false, _ media: MediaKinds, _ ignored: inout ReportedNames
     ) throws(APIError) -> [ContentPart] {
         let value = try fields.required("content")
         if let text = value.stringValue { return [.text(text)] }
@@ -72,7 +81,12 @@ enum ChatMessageDecoder {
         var contents: [ContentPart] = []
         for (index, part) in parts.enumerated() {
             let part = try fields.element(part, of: "content", at: index)
+            if isAnswer, ReasoningPart.isReasoning(part) { continue }
             if isResult, let text = OmittedPart.text(of: try part.requiredString("type")) {
+                if part.value("type") == "image_url", media.contains(.image), let image = try? MediaDecoder.chatImage(part) {
+                    contents.append(.media(image))
+                    continue
+                }
                 contents.append(.text(text))
                 ignored.append("\(part.path)")
             } else {
@@ -85,7 +99,8 @@ enum ChatMessageDecoder {
     private static func part(_ part: FieldReader, _ media: MediaKinds) throws(APIError) -> ContentPart {
         let type = try part.requiredString("type")
         switch type {
-        case "text": return .text(try part.requiredString("text"))
+        // The last two are the names of the Responses API.
+        case "text", "input_text", "output_text": return .text(try part.requiredString("text"))
         case "refusal": return .text(try part.requiredString("refusal"))
         case "image_url" where media.contains(.image): return .media(try MediaDecoder.chatImage(part))
         case "input_audio" where media.contains(.audio): return .media(try MediaDecoder.audio(part))

@@ -109,12 +109,11 @@ struct ConversationDecoder {
     }
 
     private mutating func decodeReasoning(_ fields: FieldReader) throws(APIError) {
-        let effort = fields.value("reasoning_effort") == nil ? nil : try fields.choice("reasoning_effort", as: ThinkingDecoder.Effort.self)
-        let thinks = try fields.bool("enable_thinking")
-        thinkingBudget = try ThinkingDecoder.budget(effort, "reasoning_effort", fields, &conversation)
-        if let thinks, conversation.thinks == nil {
+        let given = try ChatEffort(fields)
+        thinkingBudget = try ThinkingDecoder.budget(given.effort, given.effortField, fields, others: given, &conversation)
+        if let thinks = given.thinks, conversation.thinks == nil {
             conversation.thinks = thinks
-            if thinks { conversation.reasoningFields.append("\(fields.path(to: "enable_thinking"))") }
+            if thinks { conversation.reasoningFields.append(given.thinksField) }
         }
         if fields.value("reasoning_field") != nil {
             dialect.reasoningField = try fields.choice("reasoning_field", as: CallDialect.ReasoningField.self)

@@ -67,9 +67,9 @@ enum MediaDecoder {
         guard isBase64(base64) else { throw invalid(path, "its data is not base64 with padding") }
     }
 
-    /// Throws a 400 if the messages have too many images and recordings.
+    /// Throws a 400 if the messages have too many images and recordings. Those in tools' outputs do not count, because the oldest ones are omitted.
     static func checkCount(_ messages: [ChatMessage], _ field: String) throws(APIError) {
-        let (count, most) = (messages.reduce(0) { $0 + $1.media.count }, InputLimits.standard.mediaParts)
+        let (count, most) = (messages.reduce(0) { $0 + ($1.role == .tool ? 0 : $1.media.count) }, InputLimits.standard.mediaParts)
         guard count > most else { return }
         throw APIError(
             status: 400, message: "Invalid '\(field)': it has \(count) images and recordings; the maximum is \(most).", param: field,

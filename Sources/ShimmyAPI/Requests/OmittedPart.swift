@@ -1,5 +1,7 @@
-/// The text in place of a part of a tool's output that is not text, such as an image. Agents send their outputs again with each request, so that an
-/// output with an image must not make the rest of the conversation impossible.
+import ShimmyChat
+
+/// The text in place of a part of a tool's output that the model does not read, such as an image. Agents send their outputs again with each request,
+/// so that an output with an image must not make the rest of the conversation impossible.
 enum OmittedPart {
     /// The names of the parts' contents, by the types of the parts in all dialects. Tools of MCP servers use those without a suffix.
     private static let names = [
@@ -8,5 +10,5 @@ enum OmittedPart {
     ]
 
     /// Returns the text for a part of this type; nil if the type does not belong to a part that is omitted.
-    static func text(of type: String) -> String? { names[type].map { "[\($0) omitted: this model reads only text]" } }
+    static func text(of type: String) -> String? { names[type].map(ContentPart.omission) }
 }

@@ -1,4 +1,5 @@
 package import ShimmyChat
+import ShimmyCore
 package import ShimmyJSON
 
 /// Settings for a model's requests that do not come from the client, but from the configuration or from the store that the model was found in.
@@ -29,7 +30,13 @@ package struct RequestPreset: Sendable, Equatable {
     }
 
     /// The fields that only a client may set.
-    private static let clientsOwn: Set<String> = ["model", "messages", "stream", "stream_options", "functions", "function_call", "store", "metadata"]
+    private static let clientsOwn = Set(["model", "messages", "stream", "stream_options", "functions", "function_call", "store", "metadata"])
+        .union(effortNames).union(budgetNames)
+    /// The other names of `reasoning_effort` and `enable_thinking` in chat completions.
+    private static let effortNames: Set<String> = ["reasoning", "thinking", "think"]
+    /// The other names of `reasoning_budget_tokens` in chat completions, without `thinking.budget_tokens`.
+    private static let budgetNames: Set<String> = ["thinking_budget_tokens", "thinking_budget"]
+    private static func isEffort(_ name: String) -> Bool { name == "reasoning_effort" || name == "enable_thinking" }
     /// The fields that only requests with tools may have.
     private static let needsTools = ["tool_choice", "parallel_tool_calls"]
     /// The names of one setting: one for each endpoint, and an older name.
@@ -65,6 +72,8 @@ package struct RequestPreset: Sendable, Equatable {
         var replaced: Set<String> = []
         for (name, value) in defaults {
             let names = Self.names(of: name, in: endpoint)
+            if Self.isEffort(name), Self.effortNames.contains(where: { !(request[$0]?.isNull ?? true) }) { continue }
+            if name == "reasoning_budget_tokens", Self.setsBudget(request, endpoint) { continue }
             if let first = names.first, names.allSatisfy({ object[$0]?.isNull ?? true }) { object[first] = value }
         }
         for (name, value) in forced {
@@ -76,11 +85,36 @@ package struct RequestPreset: Sendable, Equatable {
                 object[name] = nil
             }
             object[first] = value
+            if Self.isEffort(name) {
+                for other in Self.effortNames where !(object[other]?.isNull ?? true) {
+                    replaced.insert(other)
+                    object[other] = nil
+                }
+            }
+            if name == "reasoning_budget_tokens", Self.setsBudget(request, endpoint) { Self.removeBudgets(&object, &replaced) }
         }
         if object["tools"]?.arrayValue?.isEmpty ?? true {
             for name in Self.needsTools where request[name] == nil { object[name] = nil }
         }
         return (.object(object), request.objectValue?.keys.filter(replaced.contains) ?? [])
+    }
+
+    /// Returns whether a chat completion sets `reasoning_budget_tokens` under another name.
+    private static func setsBudget(_ request: JSON, _ endpoint: EndpointRow) -> Bool {
+        guard endpoint.takes("thinking_budget") else { return false }
+        let values: [JSON?] = budgetNames.map { request[$0] } + [request["thinking"]?["budget_tokens"]]
+        return values.contains { !($0?.isNull ?? true) }
+    }
+
+    private static func removeBudgets(_ object: inout JSONObject, _ replaced: inout Set<String>) {
+        for name in budgetNames where !(object[name]?.isNull ?? true) {
+            replaced.insert(name)
+            object[name] = nil
+        }
+        guard var thinking = object["thinking"]?.objectValue, let budget = thinking["budget_tokens"], !budget.isNull else { return }
+        replaced.insert("thinking")
+        thinking["budget_tokens"] = nil
+        object["thinking"] = .object(thinking)
     }
 
     /// Returns the recommended fields that neither the defaults nor the forced fields set.
@@ -95,8 +129,10 @@ package struct RequestPreset: Sendable, Equatable {
         (limits.contains(name) ? limits : [name]).filter(endpoint.takes)
     }
 
-    /// Inserts the system message and the examples before a conversation's own messages.
+    /// Inserts the system message and the examples before a conversation's own messages, and omits images in tools' outputs that the model does not
+    /// read.
     package func complete(_ conversation: inout Conversation) {
+        conversation.omitOutputMedia(except: media, atMost: InputLimits.standard.mediaParts)
         let leads = conversation.messages.first.map { $0.role == .system || $0.role == .developer } ?? false
         conversation.messages.insert(contentsOf: examples, at: leads ? 1 : 0)
         let hasSystem = conversation.messages.contains { $0.role == .system || $0.role == .developer }

@@ -28,10 +28,14 @@ enum ThinkingDecoder {
         }
     }
 
+    /// The values of a limit on reasoning tokens; -1 stands for no limit.
+    static let budgets: ClosedRange<Int64> = -1...Int64(Int32.max)
+
     /// Returns the max number of reasoning tokens; nil for no limit. Stores the template's arguments in the conversation.
     /// - effortField: the API's name of the field with the effort.
+    /// - others: the fields of a chat completion, which has other names for `reasoning_budget_tokens`.
     static func budget(
-        _ effort: Effort?, _ effortField: String, _ fields: FieldReader, _ conversation: inout Conversation
+        _ effort: Effort?, _ effortField: String, _ fields: FieldReader, others: ChatEffort? = nil, _ conversation: inout Conversation
     ) throws(APIError) -> Int? {
         if let arguments = try fields.nested("chat_template_kwargs") {
             // Templates use these names for parts of the conversation itself.
@@ -65,8 +69,10 @@ enum ThinkingDecoder {
         } else if let effort, conversation.templateArguments["reasoning_effort"] == nil {
             conversation.templateArguments["reasoning_effort"] = .string(effort.forTemplates)
         }
-        guard let budget = try fields.integer("reasoning_budget_tokens", in: -1...Int64(Int32.max)) else { return effort?.budget }
-        if budget != 0 { conversation.reasoningFields.append("reasoning_budget_tokens") }
+        var (given, field) = (try fields.integer("reasoning_budget_tokens", in: budgets), "reasoning_budget_tokens")
+        if given == nil, let others { (given, field) = (others.budget, others.budgetField) }
+        guard let budget = given else { return effort?.budget }
+        if budget != 0 { conversation.reasoningFields.append(field) }
         return budget < 0 ? Int?.none : Int(budget)
     }
 }

@@ -245,7 +245,10 @@ struct ToolDecoder {
         guard let value = fields.value("tool_choice") else { return ToolChoice(tools.isEmpty ? .none : .auto) }
         let path = fields.path(to: "tool_choice")
         if let word = value.stringValue {
-            guard let mode = ToolChoice.Mode(rawValue: word) else { throw .invalidValue(path, word, supported: ["none", "auto", "required"]) }
+            let isMistrals = shape == .nested && word == "any"
+            guard let mode = isMistrals ? ToolChoice.Mode.required : ToolChoice.Mode(rawValue: word) else {
+                throw .invalidValue(path, word, supported: ["none", "auto", "required"])
+            }
             if mode == .required || (mode == .auto && shape == .nested && fields.value("tools") == nil) { try needTools(path) }
             return ToolChoice(tools.isEmpty ? .none : mode)
         }
@@ -253,19 +256,15 @@ struct ToolDecoder {
         let choice = try FieldReader(value, path: path)
         try needTools(path)
         let type = try choice.requiredString("type")
-        switch type {
-        case "function", "custom", "local_shell", "shell", "apply_patch", "tool_search":
-            let name = CalledTool.Kind(rawValue: type)?.isNamed == true ? try named(try inner(choice, type)) : type
-            return ToolChoice(.required, names: [try known(name, path)], isOneCall: true)
-        case "allowed_tools":
+        let supported = ["function", "custom"] + (shape == .flat ? ["local_shell", "shell", "apply_patch", "tool_search"] : []) + ["allowed_tools"]
+        guard supported.contains(type) else { throw .invalidValue(choice.path(to: "type"), type, supported: supported) }
+        if type == "allowed_tools" {
             // OpenAI's spec nests this object; some clients do not.
             let allowed = try choice.nested("allowed_tools") ?? choice
             return try decodeAllowed(allowed, path)
-        default:
-            throw .invalidValue(
-                choice.path(to: "type"), type,
-                supported: ["function", "custom", "local_shell", "shell", "apply_patch", "tool_search", "allowed_tools"])
         }
+        let name = CalledTool.Kind(rawValue: type)?.isNamed == true ? try named(try inner(choice, type)) : type
+        return ToolChoice(.required, names: [try known(name, path)], isOneCall: true)
     }
 
     private func decodeAllowed(_ allowed: FieldReader, _ path: JSONPath) throws(APIError) -> ToolChoice {

@@ -66,7 +66,7 @@ struct Quota: Sendable, Equatable {
     /// Reserves tokens for work that an earlier process admitted. No limit refuses it, and it is not a new request.
     mutating func resume(_ key: String, tokens estimate: Int, at moment: QuotaMoment) -> QuotaGrant {
         advance(to: moment)
-        // Bounds what a stored request may reserve, so that the sums stay in range.
+        // Bounds the reservation of a stored request, so that the sums stay in range.
         let granted = min(max(0, estimate), Self.mostResumed)
         tokens.add(granted)
         dayTokens += granted

@@ -113,7 +113,7 @@ package final class UsageRecorder: Sendable {
         }
     }
 
-    /// Returns the sums of the selected rows, with what was recorded a moment ago.
+    /// Returns the sums of the selected rows, including those that are not written yet.
     package func lines(_ query: UsageQuery) async throws -> [UsageLine] {
         await flush()
         return try await store.lines(query)

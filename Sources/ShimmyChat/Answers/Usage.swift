@@ -11,6 +11,25 @@ package struct Usage: Sendable, Equatable {
     /// The numbers of accepted and rejected tokens of the client's prediction.
     package var prediction: PredictionCount
     package var source = Source.reported
+    /// The tokens of an earlier answer that did not have the requested form. The other counts do not include them.
+    package var rejected = Rejected()
+
+    /// Token counts of an answer that was computed, but that the client does not get.
+    package struct Rejected: Sendable, Equatable {
+        package var promptTokens = 0
+        package var cachedPromptTokens = 0
+        package var completionTokens = 0
+        package var reasoningTokens = 0
+
+        package init() {}
+
+        package mutating func add(_ usage: Usage) {
+            promptTokens = promptTokens.saturated(adding: usage.promptTokens)
+            cachedPromptTokens = cachedPromptTokens.saturated(adding: usage.cachedPromptTokens)
+            completionTokens = completionTokens.saturated(adding: usage.completionTokens)
+            reasoningTokens = reasoningTokens.saturated(adding: usage.reasoningTokens)
+        }
+    }
 
     /// The origin of the counts.
     package enum Source: String, Sendable {
@@ -30,5 +49,16 @@ package struct Usage: Sendable, Equatable {
         self.promptTokens = promptTokens
         self.cachedPromptTokens = cachedPromptTokens
         self.completionTokens = completionTokens
+    }
+
+    /// The counts of everything that was computed, which an account is charged for.
+    package var withRejected: Usage {
+        var sum = self
+        sum.promptTokens = promptTokens.saturated(adding: rejected.promptTokens)
+        sum.cachedPromptTokens = cachedPromptTokens.saturated(adding: rejected.cachedPromptTokens)
+        sum.completionTokens = completionTokens.saturated(adding: rejected.completionTokens)
+        sum.reasoningTokens = reasoningTokens.saturated(adding: rejected.reasoningTokens)
+        sum.rejected = Rejected()
+        return sum
     }
 }

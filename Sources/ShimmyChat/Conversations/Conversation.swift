@@ -27,6 +27,12 @@ package struct Conversation: Sendable, Equatable {
     package var thinks: Bool?
     /// The API's names of the fields that ask for reasoning. They have no effect on a model that does not reason.
     package var reasoningFields: [String] = []
+    /// Whether the request names a limit on reasoning tokens. An effort implies a limit, too.
+    package var namesBudget: Bool { reasoningFields.contains(where: Self.budgetNames.contains) }
+    /// The names of the limit on reasoning tokens in the APIs.
+    private static let budgetNames: Set<String> = [
+        "reasoning_budget_tokens", "thinking_budget_tokens", "thinking_budget", "thinking.budget_tokens",
+    ]
     package var continuation: Continuation
     /// Whether the client explicitly requested `continuation`. If false, it merely sent an assistant's message last.
     package var mustContinue = false

@@ -35,7 +35,7 @@ package struct MediaPart: Sendable, Equatable {
             case .image(let url, let detail): (url, detail ?? "")
             case .audio(let data, let format): (data, format)
             }
-        fingerprint = Self.hash(second, after: Self.hash(first, after: 0xcbf2_9ce4_8422_2325))
+        fingerprint = FNVHash.of(second, after: FNVHash.of(first))
     }
 
     package var kind: MediaKinds {
@@ -75,12 +75,6 @@ package struct MediaPart: Sendable, Equatable {
     package var imageData: (type: String, base64: Substring)? {
         guard case .image(let url, _) = source, let data = DataURL(url) else { return nil }
         return (data.type, data.base64)
-    }
-
-    /// Returns a 64-bit FNV-1a hash. It is not cryptographic.
-    private static func hash(_ text: String, after start: UInt64) -> UInt64 {
-        var text = text
-        return text.withUTF8 { bytes in bytes.reduce(start) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 } }
     }
 }
 

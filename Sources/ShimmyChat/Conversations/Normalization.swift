@@ -31,6 +31,11 @@ package enum Normalization: String, Sendable {
     /// Writes an empty object in place of an empty array where a schema needs an object, and the reverse in `required`. The decoders of requests make
     /// this change.
     case emptyObjects = "empty-objects"
+    /// Puts a text in place of images and recordings in tools' outputs. `omitOutputMedia` makes this change.
+    case omittedMedia = "omitted-media"
+    /// Moves the images in tools' outputs to the user's next message, for upstreams whose API takes only text there. The translators of requests make
+    /// this change.
+    case movedMedia = "moved-media"
 
     /// The changes for strict templates, in the order in which they are tried.
     ///
@@ -51,7 +56,8 @@ package enum Normalization: String, Sendable {
 
     private func applied(toAll messages: [ChatMessage]) -> [ChatMessage] {
         switch self {
-        case .matchedResults, .genericCalls, .callsWithoutText, .omittedCalls, .omittedOutputs, .addedCalls, .trimmedStart, .emptyObjects:
+        case .matchedResults, .genericCalls, .callsWithoutText, .omittedCalls, .omittedOutputs, .addedCalls, .trimmedStart, .emptyObjects,
+            .omittedMedia, .movedMedia:
             messages
         case .splitCalls: Self.splittingCalls(messages)
         case .foldedSystem: Self.foldingSystem(messages)

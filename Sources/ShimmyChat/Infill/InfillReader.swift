@@ -46,14 +46,14 @@ struct InfillReader {
     private func context(_ files: [TextGap.File], _ marks: InfillMarks, room: Int) throws -> [[Token]] {
         let head = try marks.repository.map { try [$0] + tokens(of: "project\n") } ?? []
         let tail = try heading("file", marks)
-        var left = room - head.count - tail.count
+        var remaining = room - head.count - tail.count
         var kept: [[Token]] = []
         for file in files.reversed() {
             // A long text is not tokenized to find out that it does not fit.
-            guard vocabulary.fewestTokens(bytes: file.name.utf8.count + file.text.utf8.count) <= left else { break }
+            guard vocabulary.fewestTokens(bytes: file.name.utf8.count + file.text.utf8.count) <= remaining else { break }
             let tokens = try heading(file.name, marks) + tokens(of: file.text)
-            guard tokens.count <= left else { break }
-            left -= tokens.count
+            guard tokens.count <= remaining else { break }
+            remaining -= tokens.count
             kept.append(tokens)
         }
         return kept.isEmpty ? [] : [head] + kept.reversed() + [tail]

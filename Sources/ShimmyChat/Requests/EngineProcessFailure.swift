@@ -5,7 +5,7 @@ package struct EngineProcessFailure: Error, Equatable, CustomStringConvertible {
         case ended(String)
         /// The process ended for this reason and starts again later. `retryAfter` is in seconds.
         case restarting(String, retryAfter: Int)
-        /// The model cannot do what the request needs while it runs in a process of its own. `field` is the API's name of the field that asks for it.
+        /// A model in a process of its own does not support a field of the request. `field` is its name in the API.
         case unsupported(field: String)
         /// The process answered with an error of its own.
         case failed(String)

@@ -16,7 +16,7 @@ package enum OwnerHeader {
         let digits = Array(parts[1].utf8.prefix(2 * longestName))
         var bytes: [UInt8] = []
         for index in stride(from: 0, to: digits.count - 1, by: 2) {
-            guard let byte = UInt8(String(decoding: digits[index...index + 1], as: UTF8.self), radix: 16) else { return nil }
+            guard let byte = UInt8(hexadecimal: digits[index...index + 1]) else { return nil }
             bytes.append(byte)
         }
         return Owner(String(decoding: bytes, as: UTF8.self), weight: weight)

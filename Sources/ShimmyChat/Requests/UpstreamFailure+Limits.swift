@@ -20,6 +20,12 @@ extension UpstreamFailure {
         return Self.contextWords.contains { text.contains($0) }
     }
 
+    /// Whether the upstream may have refused the request because of images or recordings, for which upstreams have no common error.
+    package var mayRefuseMedia: Bool {
+        guard case .refused(let status, _, _) = reason, [400, 415, 422].contains(status) else { return false }
+        return !isContextExceeded
+    }
+
     /// Returns the failure as the error of a model of this server, with the sizes that the message names; nil for another failure.
     ///
     /// The prompt's size may include the requested answer. Without sizes in the message, the prompt is a quarter longer than the context.

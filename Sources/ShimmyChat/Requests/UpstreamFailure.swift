@@ -5,8 +5,9 @@ package struct UpstreamFailure: Error, Equatable, CustomStringConvertible {
         case refused(status: Int, param: String?, code: String?)
         /// The upstream does not accept the key of the configuration.
         case unauthorized
-        /// The upstream has no room for the request now. `retryAfter` is in seconds.
-        case busy(retryAfter: Int?)
+        /// The upstream does not take the request now. `status` is 429 for a limit of the client's requests, and 503 for an upstream without room;
+        /// `retryAfter` is in seconds.
+        case busy(status: Int, retryAfter: Int?)
         /// No connection could be made.
         case unreachable
         /// The upstream sent nothing for the time that its settings allow.
@@ -19,7 +20,7 @@ package struct UpstreamFailure: Error, Equatable, CustomStringConvertible {
         case interrupted
         /// No replica can serve the request: each with the reason, as a text for display.
         case noReplica([String], retryAfter: Int?)
-        /// The upstream cannot do what the request needs. `field` is the API's name of the field that asks for it.
+        /// The upstream does not support a field of the request. `field` is its name in the API.
         case unsupported(field: String)
         /// The request came back to a server that it has passed, or passed too many servers.
         case loop

@@ -36,21 +36,6 @@ package struct MediaSegment: Hashable, Sendable {
     package var units: [PromptUnit] { (0..<cells).map { PromptUnit(self, cell: $0) } }
 }
 
-/// Consecutive cells of a media segment.
-package struct MediaPart: Hashable, Sendable {
-    package let segment: MediaSegment
-    /// The indices of the cells in the segment; not empty.
-    package let cells: Range<Int>
-
-    package init(_ segment: MediaSegment, cells: Range<Int>) {
-        precondition(!cells.isEmpty && cells.lowerBound >= 0 && cells.upperBound <= segment.cells)
-        self.segment = segment
-        self.cells = cells
-    }
-
-    package var units: [PromptUnit] { cells.map { PromptUnit(segment, cell: $0) } }
-}
-
 extension PromptUnit {
     /// Creates the unit of one cell of a segment.
     init(_ segment: MediaSegment, cell: Int) {

@@ -73,7 +73,7 @@ package struct Prompt: Hashable, Sendable {
     func content(of range: Range<Int>) -> Batch.Chunk.Content {
         if let placed = media.first(where: { range.lowerBound < $0.end }), placed.start.cells <= range.lowerBound {
             let first = range.lowerBound - placed.start.cells
-            return .media(MediaPart(placed.segment, cells: first..<first + range.count))
+            return .media(MediaCells(placed.segment, cells: first..<first + range.count))
         }
         return .tokens(tokens(in: range))
     }

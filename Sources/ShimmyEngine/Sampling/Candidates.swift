@@ -126,10 +126,10 @@ struct Candidates {
     /// Returns the index of the candidate whose part of the total weight contains `point`; nil without candidates.
     /// - point: 0 to 1, excluding 1.
     func index(at point: Double) -> Int? {
-        var left = point * total
+        var remaining = point * total
         for (index, item) in items.enumerated() {
-            left -= Double(item.weight)
-            if left < 0 { return index }
+            remaining -= Double(item.weight)
+            if remaining < 0 { return index }
         }
         return items.isEmpty ? nil : items.count - 1
     }

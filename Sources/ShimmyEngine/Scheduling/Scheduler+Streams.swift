@@ -46,8 +46,8 @@ extension Scheduler {
             let pays = acceptance * stepSeconds / Double(streams) > 1.5 * rowSeconds
             // A client's prediction is trusted while most of it is accepted and no other stream has to wait for it.
             guard pays || (streams == 1 && drafts.followsPrediction(sequence.id) && acceptance > 0.5) else { continue }
-            let left = min(sequence.maximumTokens - sequence.generatedCount, limits.contextLength - sequence.known.count)
-            let draft = drafts.draft(for: sequence.id, after: sequence.known, atMost: min(room, left - 1))
+            let remaining = min(sequence.maximumTokens - sequence.generatedCount, limits.contextLength - sequence.known.count)
+            let draft = drafts.draft(for: sequence.id, after: sequence.known, atMost: min(room, remaining - 1))
             guard !draft.tokens.isEmpty else { continue }
             let kind = Batch.Chunk.Kind.continuation(drafts: draft.tokens.count, isPrediction: draft.isPrediction)
             budget.extend(chunk: position, with: draft.tokens, to: kind)

@@ -1,5 +1,5 @@
 /// The scheduler's totals since its creation.
-package struct SchedulerCounters: Sendable, Equatable {
+package struct SchedulerCounters: Codable, Sendable, Equatable {
     package var promptTokens = 0
     package var cachedPromptTokens = 0
     package var generatedTokens = 0

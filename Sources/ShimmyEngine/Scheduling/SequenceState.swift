@@ -67,7 +67,7 @@ struct SequenceState {
     /// Whether the sequence generates nothing and is completely computed.
     var isComputedOnly: Bool { maximumTokens == 0 && computed == known.count }
 
-    /// Returns what to score in the rows of these units; nil for nothing.
+    /// Returns the scores that the rows of these units need; nil for none.
     func scores(in range: Range<Int>) -> Batch.Scores? {
         guard let firstUnscored else { return nil }
         if !probes.isEmpty {

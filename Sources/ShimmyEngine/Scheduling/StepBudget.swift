@@ -1,6 +1,6 @@
 import ShimmyCore
 
-/// A step that is being planned, and what remains of its rows, outputs and cells.
+/// A step that is being planned, and its remaining rows, outputs and cells.
 ///
 /// Chunks enter a step only through its budget. The time of a step is spent as rows: the scheduler converts the time to a number of rows and sets it
 /// as a limit. The engine checks the finished batch once more before the runner gets it (`ModelRunner.compute`), so that a mistake in a plan fails

@@ -62,6 +62,7 @@ struct GBNFParser {
             guard take(":"), take(":"), take("=") else { throw fail("'::=' is missing after '\(name)'") }
             skipSpace(newlines: true)
             let body = try alternatives(nested: false)
+            // The last definition of a rule wins, as in llama.cpp.
             grammar.rules[name] = body
             if let scalar = next, scalar != "\n", scalar != "\r" { throw fail("'\(scalar)' is unexpected") }
             skipSpace(newlines: true)

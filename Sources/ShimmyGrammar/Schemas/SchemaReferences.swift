@@ -1,3 +1,4 @@
+import ShimmyCore
 import ShimmyJSON
 
 /// Resolves the references in a schema: JSON pointers, anchors, and schemas with their own identifier.
@@ -76,7 +77,7 @@ struct SchemaReferences {
         let base = base(of: part.pointer)
         let pieces = reference.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)
         let uri = pieces[0].isEmpty ? base : Self.resolve(String(pieces[0]), base)
-        let fragment = pieces.count > 1 ? pieces[1].removingPercentEncoding : ""
+        let fragment = pieces.count > 1 ? PercentEncoding.decoded(pieces[1], keepsMalformed: true) ?? String(pieces[1]) : ""
         guard let document = targets[uri] ?? (uri.isEmpty || pieces[0].isEmpty ? SchemaPart(schema: root, pointer: "") : nil) else { return nil }
         if fragment.isEmpty { return document }
         if fragment.hasPrefix("/") { return follow(fragment, from: document) }
@@ -120,22 +121,5 @@ struct SchemaReferences {
         if reference.hasPrefix("/") { return base[..<path] + reference }
         let folder = base[path...].lastIndex(of: "/").map { base[...$0] } ?? base[...] + "/"
         return folder + reference
-    }
-}
-
-extension Substring {
-    /// The text of a URI fragment with its percent escapes decoded.
-    fileprivate var removingPercentEncoding: String {
-        var bytes: [UInt8] = []
-        var rest = utf8[...]
-        while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "%"), let value = UInt8(String(Substring(rest.prefix(2))), radix: 16) {
-                bytes.append(value)
-                rest = rest.dropFirst(2)
-            } else {
-                bytes.append(byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

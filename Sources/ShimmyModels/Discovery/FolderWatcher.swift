@@ -33,7 +33,7 @@ package struct WatchedFolder: Hashable, Sendable {
 /// A watcher that reports when files in folders are added, removed or rewritten. On Linux the kernel reports these changes. Elsewhere, and for
 /// folders beyond the kernel's limit, the watcher compares the folders' times every two seconds, which detects added and removed files.
 package final class FolderWatcher: Sendable {
-    /// Yields an element after one or more changes. The element does not contain what changed; the consumer has to find out.
+    /// Yields an element after one or more changes. The element does not name the changes; the consumer has to find them.
     package let changes: AsyncStream<Void>
     private let tell: AsyncStream<Void>.Continuation
     private let polled: Mutex<(folders: [WatchedFolder], times: FolderTimes)> = Mutex(([], FolderTimes([])))

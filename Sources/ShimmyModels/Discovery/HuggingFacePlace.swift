@@ -1,8 +1,8 @@
 import Foundation
 import ShimmyCore
 
-/// Hugging Face's cache: `models--USER--REPO/snapshots/REVISION/…`, with links into `blobs`. A snapshot contains what was downloaded while the
-/// repository was at that revision, so the files of one repository may be spread over several snapshots.
+/// Hugging Face's cache: `models--USER--REPO/snapshots/REVISION/…`, with links into `blobs`. A snapshot contains the files that were downloaded while
+/// the repository was at that revision, so the files of one repository may be spread over several snapshots.
 struct HuggingFacePlace: ModelPlace {
     var source = ModelSource.huggingFace
     let path: String

@@ -6,7 +6,7 @@ import Synchronization
     import Darwin
 #endif
 
-/// A cache of the records of unchanged files, because a disk scan finds mostly what the last scan found.
+/// A cache of the records of unchanged files, because most files are the same as in the last scan of the disk.
 package final class KnownRecords: Sendable {
     static let shared = KnownRecords()
     /// The current time in Unix seconds, for tests, because the time of a file's last status change cannot be set; nil for the system's clock.

@@ -46,7 +46,7 @@ package struct LoadTerms: Sendable {
     /// Adds the adapters if they were unknown: which adapters fit a folder is only known after its conversion.
     mutating func complete(by later: LoadTerms) { adapters = adapters ?? later.adapters }
 
-    /// Returns what changed since `old`, or nil if nothing changed that concerns the load.
+    /// Returns the kind of change since `old`; nil if no change concerns the load.
     package func change(since old: LoadTerms) -> Change? {
         if content != old.content || conversion != old.conversion { return .files }
         // If the adapters are unknown now, because a file is just being written, the loaded model still works and stays.

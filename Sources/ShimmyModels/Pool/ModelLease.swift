@@ -22,9 +22,6 @@ package final class ModelLease: Sendable {
     package var decider: any Decider {
         get throws(ModelError) {
             if record.upstream != nil { throw .unusable(record.id, reason: "an upstream server serves it, which rates no given answers") }
-            if backend.isIsolated {
-                throw .unusable(record.id, reason: "it runs in a process of its own (isolation = \"process\"), which rates no given answers")
-            }
             return try role(.chat, backend.decider)
         }
     }

@@ -30,7 +30,7 @@ extension ModelPool {
     /// Rule 1. Rules 2 and 3 result from leaving the other requests in the queue.
     private mutating func grantWhatIsLoaded() -> [Action] {
         var actions: [Action] = []
-        var left: [Waiter] = []
+        var remaining: [Waiter] = []
         var isBehindHead = false
         for waiter in waiters {
             isBehindHead = isBehindHead || waiter.ticket == head?.ticket
@@ -38,10 +38,10 @@ extension ModelPool {
             if let resource = entries[waiter.id]?.open, !hasToGo {
                 actions.append(grant(waiter, resource))
             } else {
-                left.append(waiter)
+                remaining.append(waiter)
             }
         }
-        waiters = left
+        waiters = remaining
         return actions
     }
 
@@ -75,7 +75,7 @@ extension ModelPool {
         return (free(idle), false)
     }
 
-    /// Returns the bytes and the number of models that are needed beyond what is free, and those that are already being freed.
+    /// Returns the bytes and the number of models that must be freed, and those that are already being freed.
     private func missing(for bytes: Int) -> (bytes: Int, places: Int, beingFreed: Int, placesBeingFreed: Int) {
         let freeing = entries.values.filter(\.isFreeing)
         return (

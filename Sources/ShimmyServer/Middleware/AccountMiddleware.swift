@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import ShimmyAPI
 import ShimmyAccounts
+import ShimmyCore
 import ShimmyService
 
 /// Finds the end user that a trusted client names, and adds the headers about the limits of a key to each response to a request with a limited key.

@@ -225,7 +225,8 @@ enum DocsScript {
           };
           // Opens the route that the address names.
           const follow = () => {
-            const linked = document.getElementById(location.hash.slice(1));
+            // Firefox warns about an empty ID.
+            const linked = location.hash.length > 1 ? document.getElementById(location.hash.slice(1)) : null;
             if (!linked || !linked.matches('.route, h2')) return;
             if (linked.closest('[hidden]')) {
               filter.value = '';

@@ -155,7 +155,7 @@ extension Response {
             })
     }
 
-    /// Sets the headers that tell what is known about an answer at its beginning.
+    /// Sets the headers about an answer whose values are known at its beginning.
     mutating func report(_ started: StartedAnswer) {
         report(started.report)
         if started.dropped > 0 { headers[.droppedItems] = "\(started.dropped)" }

@@ -89,6 +89,7 @@ struct EngineRoutes: Sendable {
         ]
         if let statistics = status.backend?.engine.statistics {
             for (key, value) in engine(statistics) { object[key] = value }
+            if let age = statistics.age { object["age_seconds"] = .double((age * 1000).rounded() / 1000) }
             if isDetailed { for (key, value) in details(statistics) { object[key] = value } }
         }
         return .object(object)

@@ -33,7 +33,7 @@ struct HistoryRoutes: Sendable {
         try query.check(["limit", "before"])
         let limit = try query.integer("limit", in: 1...RequestHistory.most) ?? Self.standardLimit
         let before = try query.integer("before", in: 1...Int.max)
-        // One more tells whether there are older ones.
+        // One more than the page shows whether there are older ones.
         let records = history.newest(limit + 1, before: before)
         return .json([
             "object": "list", "data": .array(records.prefix(limit).map(\.json)), "has_more": .bool(records.count > limit),

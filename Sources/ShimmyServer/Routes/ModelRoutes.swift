@@ -115,7 +115,7 @@ package struct ModelRoutes: Sendable {
             aliases: await models.aliases(of: record), base: await models.base(of: record),
             memoryBytes: record.isLoadable ? await models.memory(of: record)?.total : nil)
         description.upstreams = record.upstream?.servers
-        // A path tells more about the machine than clients need.
+        // Clients do not need to know the paths of the machine.
         if record.upstream == nil, (try? context.check(.admin)) != nil { description.path = record.path }
         description.sampling = service.presets(record).adding(recommended: record.sampling)
         return description

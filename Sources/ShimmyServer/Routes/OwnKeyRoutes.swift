@@ -5,7 +5,7 @@ import ShimmyAPI
 import ShimmyAccounts
 import ShimmyService
 
-/// `GET /v1/key` and the routes below it, an API of Shimmy: what the key of a request allows, what remains of its limits, and its own usage.
+/// `GET /v1/key` and the routes below it, an API of Shimmy: the properties of a request's key, the remaining parts of its limits, and its usage.
 struct OwnKeyRoutes: Sendable {
     let quotas: Quotas
     let usage: UsageRoutes

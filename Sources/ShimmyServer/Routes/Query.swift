@@ -1,5 +1,6 @@
 import Hummingbird
 import ShimmyAPI
+import ShimmyCore
 import ShimmyStorage
 
 extension Request {

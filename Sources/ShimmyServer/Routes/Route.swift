@@ -27,7 +27,7 @@ struct Route: Sendable {
         }
     }
 
-    /// What a request may change.
+    /// The effect of a request on the server.
     enum Effect: Sendable {
         /// Nothing.
         case read

@@ -175,7 +175,7 @@ final class ResponseSocket: Sendable {
         }
     }
 
-    /// Returns what the headers of a response over HTTP would report.
+    /// Returns the headers that a response over HTTP would have, as JSON.
     private static func headers(_ order: AnswerOrder, _ started: StartedAnswer, _ quota: QuotaState?) -> JSONObject {
         var response = Response(status: .ok)
         response.report(started)

@@ -102,6 +102,7 @@ final class Charge: Sendable {
     /// - taking: the time for which the model computed; nil for the time since the admission.
     func end(_ usage: Usage, taking duration: Duration? = nil) {
         guard let (model, grant) = close() else { return }
+        let usage = usage.withRejected
         let cached = min(usage.cachedPromptTokens, usage.promptTokens)
         let counted =
             usage.promptTokens - cached + Int((Double(cached) * accounts.cachedTokenFactor).rounded(.up)) + usage.completionTokens
@@ -129,7 +130,8 @@ final class Charge: Sendable {
         record(&sums, model, duration ?? .zero)
     }
 
-    private static func sums(_ usage: Usage) -> UsageSums {
+    private static func sums(_ answered: Usage) -> UsageSums {
+        let usage = answered.withRejected
         var sums = UsageSums()
         sums.inputTokens = usage.promptTokens
         sums.cachedTokens = min(usage.cachedPromptTokens, usage.promptTokens)

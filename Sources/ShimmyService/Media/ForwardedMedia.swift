@@ -35,7 +35,7 @@ package final class ForwardedMedia: Sendable {
     /// Closes the request at the upstream. Any thread may call it.
     package func cancel() { head.cancel() }
 
-    /// Ends an answer that nobody reads any more.
+    /// Ends an answer whose client has disconnected.
     package func abandon() {
         cancel()
         caller.charge?.fail(CancellationError())

@@ -82,9 +82,9 @@ package struct BackgroundQueue<Job: Sendable, Stop: Sendable, Watcher: Sendable>
     /// Stops the queue: it starts no further responses and drops the waiting ones. Returns the watchers of the dropped responses.
     package mutating func stop() -> [Watcher] {
         isStopped = true
-        let left = turns.flatMap { waiting[$0] ?? [] }
+        let remaining = turns.flatMap { waiting[$0] ?? [] }
         (waiting, turns) = ([:], [])
-        return left.flatMap { active.removeValue(forKey: $0.id)?.watchers ?? [] }
+        return remaining.flatMap { active.removeValue(forKey: $0.id)?.watchers ?? [] }
     }
 
     /// The ids of all waiting and running responses.

@@ -56,7 +56,11 @@ struct ResponseMaker: Sendable {
     /// Returns the chat request with the model's preset applied.
     private func chat(_ request: ResponseRequest, _ items: [ResponseItem]) async throws -> ChatRequest {
         var chat = try await InputWork.run(.quick) { _ in try request.chat(items) }
-        if let record = try? await models.find(request.model) { presets(record).complete(&chat.conversation) }
+        if let record = try? await models.find(request.model) {
+            var preset = presets(record)
+            preset.media = record.upstream?.media ?? []
+            preset.complete(&chat.conversation)
+        }
         return chat
     }
 

@@ -56,20 +56,20 @@ final class Housekeeping: Sendable {
     private func prune(_ database: Database) throws {
         var used = try Pruning.usedBytes(database)
         if used > limits.bytes, mayWait(used) { return }
-        var (left, exhausted) = (Self.batch, Set<String>())
+        var (remaining, exhausted) = (Self.batch, Set<String>())
         // Deleting the end of a chain makes the record before it deletable, hence several passes.
-        while used > limits.bytes, left > 0 {
+        while used > limits.bytes, remaining > 0 {
             let excess = used - limits.bytes
             // An owner keeps what it stored last, and gets no more room, unless the others need the space by now.
             let sparesNewest = excess <= limits.bytes / Self.toleranceDivisor
             // Deletes more than required, so that not every write has to prune.
             let pass = try Pruning.delete(
-                database, bytes: excess.saturated(adding: limits.bytes / 50), most: left, sparesNewest: sparesNewest)
+                database, bytes: excess.saturated(adding: limits.bytes / 50), most: remaining, sparesNewest: sparesNewest)
             if pass.deleted == 0 {
                 exhausted = pass.exhausted
                 break
             }
-            left -= pass.deleted
+            remaining -= pass.deleted
             used = try Pruning.usedBytes(database)
         }
         full.withLock { $0 = Full(owners: exhausted, used: used, skipped: 0) }
@@ -132,7 +132,7 @@ enum Pruning {
             .reduce(into: [String: Int]()) { $0[$1["owner"]] = $1["bytes"] }
         var serials: [Int64] = []
         var exhausted: Set<String> = []
-        for (owner, quota) in FairShare.reductions(of: usage, by: bytes).sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
+        for (owner, quota) in DeletionShares.reductions(of: usage, by: bytes).sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
             let most = most - serials.count
             guard most > 0 else { break }
             let newest = sparesNewest ? try newest(database, of: owner) : nil

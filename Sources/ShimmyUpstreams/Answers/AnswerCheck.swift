@@ -3,7 +3,7 @@ import ShimmyCore
 import ShimmyGrammar
 import ShimmyJSON
 
-/// Collects the parts of an answer whose form the upstream does not enforce, and hands over each choice at its end.
+/// Collects the parts of an answer whose form the upstream may miss, and hands over each choice at its end.
 package struct AnswerCheck: Sendable {
     private let form: AnswerForm
     private var choices: [Int: FinishedChoice] = [:]
@@ -16,7 +16,7 @@ package struct AnswerCheck: Sendable {
         guard bytes <= UpstreamLimits.heldBytes else { return nil }
         switch event {
         case .delta(_, .reasoning): return nil
-        case .delta(_, .content) where form.schema == nil: return nil
+        case .delta(_, .content) where !form.checksContent: return nil
         case .delta(let choice, let delta):
             add(delta, to: choice)
             if bytes > UpstreamLimits.heldBytes { choices = [:] }
@@ -75,7 +75,7 @@ package struct FinishedChoice: Sendable {
 
     /// Returns the parts that do not have the form. The work is done on the worker pool.
     package func faults() async throws -> [String] {
-        if calls.isEmpty, form.schema == nil, !form.mustCall { return [] }
+        if calls.isEmpty, !form.checksContent, !form.mustCall { return [] }
         let bytes = calls.reduce(content.utf8.count) { $0.saturated(adding: $1.arguments.utf8.count) }
         return try await WorkerPool.input.run(InputWork.lane(bytes: bytes)) { _ in found }
     }
@@ -96,14 +96,32 @@ package struct FinishedChoice: Sendable {
                 if reason == .length, index == calls.count - 1 { continue }
                 let arguments = try? JSON.parse(call.arguments, limits: WireJSON.limits)
                 let isRight = arguments.map { $0.objectValue != nil && SchemaCheck.accepts($0, by: schema, budget: budget) } ?? false
-                if !isRight { faults.append("\(path).arguments") }
+                let input = form.inputs[call.name]
+                if !isRight || !fits(arguments, input, budget) { faults.append("\(path).arguments") }
             }
         }
         if let schema = form.schema, calls.isEmpty, reason == .stop {
             let value = try? JSON.parse(content, limits: WireJSON.limits)
             if !(value.map { SchemaCheck.accepts($0, by: schema, budget: budget) } ?? false) { faults.append("\(message).content") }
         }
+        if let grammar = form.grammar, calls.isEmpty {
+            let isCut = reason != .stop || form.hasStops
+            let fits = TextCheck.accepts(Array(content.utf8), by: GrammarDefinition(grammar), isCut: isCut, budget: budget)
+            if !fits { faults.append("\(message).content") }
+        }
         return faults
+    }
+
+    /// Returns whether the text of a custom tool fits its grammar, which describes the text inside a JSON string.
+    private func fits(_ arguments: JSON?, _ input: Tool.InputGrammar?, _ budget: GrammarBudget) -> Bool {
+        guard let input else { return true }
+        let definition = GrammarDefinition("root ::= \(input.root)\n\(input.rules)")
+        for (_, value) in arguments?.objectValue ?? [:] {
+            guard let text = value.stringValue else { return false }
+            let bytes = Array(JSON.string(text).text.utf8.dropFirst().dropLast())
+            if !TextCheck.accepts(bytes, by: definition, budget: budget) { return false }
+        }
+        return true
     }
 }
 

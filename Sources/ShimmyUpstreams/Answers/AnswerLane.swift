@@ -77,7 +77,7 @@ struct AnswerLane: Sendable {
     private var answerForm: Form {
         get throws {
             switch type {
-            // Some servers ignore the wish for a stream.
+            // Some servers ignore `stream` and send the answer as a whole.
             case "application/json": .whole
             // Some servers do not name the type of a stream.
             case Self.streamType, "", "text/plain", "application/octet-stream", "application/x-ndjson": .events

@@ -36,8 +36,8 @@ struct AnswerStream: Sendable {
         }
     }
 
-    /// Reads the whole answer if it has at most `limit` bytes and the parts that `hold` names. Returns its events; nil otherwise. `next` returns the
-    /// events again.
+    /// Reads the answer before any of it is passed on, as far as `hold` says. Returns all events; nil if the answer has more than `limit` bytes or
+    /// other parts. `next` returns the events that were read again.
     mutating func readAhead(_ hold: AnswerForm.Hold, limit: Int) async throws -> [AnswerEvent]? {
         if hold == .nothing { return nil }
         var (events, bytes, isHeld): ([AnswerEvent], Int, Bool) = ([], 0, true)
@@ -46,7 +46,7 @@ struct AnswerStream: Sendable {
             events.append(event)
             guard case .delta(_, let delta) = event else { continue }
             bytes += delta.size
-            isHeld = bytes <= limit && (hold == .everything || delta.isOfCall)
+            isHeld = bytes <= limit && hold.continues(after: delta)
         }
         queue = events + queue[position...]
         position = 0
@@ -124,14 +124,5 @@ struct AnswerStream: Sendable {
             sum.prediction.rejected = sum.prediction.rejected.saturated(adding: usage.prediction.rejected)
         }
         return sum
-    }
-}
-
-extension AnswerDelta {
-    fileprivate var isOfCall: Bool {
-        switch self {
-        case .call, .arguments: true
-        case .content, .reasoning: false
-        }
     }
 }

@@ -4,7 +4,7 @@ import ShimmyJSON
 
 /// Makes the events of one choice from the parts that an upstream sends.
 struct ChoiceReader: Sendable {
-    /// An error of the parts.
+    /// An error in the parts.
     struct Fault: Error { let message: String }
 
     fileprivate struct Call: Sendable {
@@ -32,7 +32,7 @@ struct ChoiceReader: Sendable {
     private var splitter: ReasoningSplitter?
     private var matcher: StopMatcher
     private var calls: [Call] = []
-    /// The place of the call that is being passed on. Parts of later calls wait, because events of calls come in order.
+    /// The index in `calls` of the call that is being passed on. Parts of later calls wait, because events of calls come in order.
     private var current = 0
     private var heldBytes = 0
     /// Log probabilities of tokens whose text has not been passed on.
@@ -107,7 +107,7 @@ struct ChoiceReader: Sendable {
         try arguments(text, of: place, &events)
     }
 
-    /// Returns the place of the call to which a part belongs. Opens a new call if the part begins one.
+    /// Returns the index in `calls` of the call to which a part belongs. Opens a new call if the part begins one.
     /// - isWhole: whether the part has a name and arguments.
     private mutating func place(
         of index: Int?, id: String, name: String, isWhole: Bool, _ events: inout [AnswerEvent]
@@ -134,7 +134,7 @@ struct ChoiceReader: Sendable {
         return name.isEmpty && !calls.isEmpty ? calls.count - 1 : nil
     }
 
-    /// Passes on what waits, up to the first call that is not complete.
+    /// Passes on the parts that wait, up to the first call that is not complete.
     private mutating func advance(_ events: inout [AnswerEvent]) {
         while current < calls.count {
             begin(&events)

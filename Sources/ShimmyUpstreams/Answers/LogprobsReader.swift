@@ -32,7 +32,7 @@ enum LogprobsReader {
         }
     }
 
-    /// Returns the bytes of a token's text. OpenAI writes bytes that are no text as `bytes:\xe2\x82`.
+    /// Returns the bytes of a token's text. OpenAI writes bytes that are not text as `bytes:\xe2\x82`.
     private static func bytes(_ text: String) -> [UInt8] {
         guard text.hasPrefix("bytes:\\x") else { return Array(text.utf8) }
         let values = text.dropFirst(6).split(separator: "\\x").map { UInt8($0, radix: 16) }

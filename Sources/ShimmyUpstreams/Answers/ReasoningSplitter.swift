@@ -1,6 +1,6 @@
 import ShimmyChat
 
-/// Separates the reasoning at the start of a content from the answer, for upstreams that leave the tags in.
+/// Separates the reasoning at the start of a content from the answer, for upstreams that leave the tags in the content.
 package struct ReasoningSplitter: Sendable {
     package enum Part: Sendable, Equatable {
         case content(String)

@@ -5,6 +5,7 @@ final class UpstreamAnswer {
     private var stream: AnswerStream
     private var check: AnswerCheck?
     private var estimate: UsageEstimate
+    private let rejected: Usage.Rejected
     /// Events that come before those of the stream.
     private var waiting: [AnswerEvent] = []
 
@@ -20,6 +21,7 @@ final class UpstreamAnswer {
     private init(_ opened: OpenedAnswer, _ estimate: UsageEstimate) {
         (stream, check) = (opened.stream, opened.check)
         self.estimate = estimate
+        rejected = opened.rejected
         if !opened.faults.isEmpty { waiting = [.fact(choice: 0, .unfit(opened.faults))] }
     }
 
@@ -35,12 +37,15 @@ final class UpstreamAnswer {
             }
         }
         // Most upstreams report the prompt's tokens only at the end.
-        if case .fact(let choice, .promptComputed(var usage)) = event, usage.promptTokens == 0 {
-            usage.promptTokens = estimate.promptTokens
+        if case .fact(let choice, .promptComputed(var usage)) = event {
+            if usage.promptTokens == 0 { usage.promptTokens = estimate.promptTokens }
+            usage.rejected = rejected
             return .fact(choice: choice, .promptComputed(usage))
         }
         guard case .ended(let usage) = event else { return event }
-        return .ended(try await estimate.completed(usage, stream.missingCounts))
+        var counts = try await estimate.completed(usage, stream.missingCounts)
+        counts.rejected = rejected
+        return .ended(counts)
     }
 }
 
@@ -51,4 +56,6 @@ struct OpenedAnswer: Sendable {
     var check: AnswerCheck?
     /// The parts of an answer that was read ahead and does not have the requested form.
     var faults: [String] = []
+    /// The tokens of an earlier answer that did not have the requested form.
+    var rejected = Usage.Rejected()
 }

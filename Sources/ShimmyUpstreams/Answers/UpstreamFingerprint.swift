@@ -1,11 +1,12 @@
+import ShimmyCore
 import ShimmyJSON
 
 /// The values of `system_fingerprint` for models of upstreams: `fp_` and hexadecimal digits.
 enum UpstreamFingerprint {
     private static let longest = 64
 
-    /// Returns the fingerprint of an upstream's model whose server gives none of this form.
-    static func of(_ upstream: String, model: String) -> String { "fp_" + StableHash.digits(StableHash.of(upstream, model)) }
+    /// Returns the fingerprint of an upstream's model, for a server that sends none of this form.
+    static func of(_ upstream: String, model: String) -> String { "fp_" + FNVHash.of([upstream, model]).hexadecimal }
 
     /// Returns the fingerprint in a chunk or a completion; nil if it has none of this form.
     static func read(_ json: JSON?) -> String? {

@@ -6,7 +6,7 @@ import ShimmyRouting
 struct UsageEstimate: Sendable {
     /// Counts tokens at the upstream. Both functions throw `UpstreamFailure` or `CancellationError`.
     struct Counter: Sendable {
-        /// Counts those of the prompt; nil if that is too much work.
+        /// Counts the tokens of the prompt; nil if that is too much work.
         let prompt: (@Sendable () async throws -> Int)?
         let text: @Sendable (String) async throws -> Int
     }
@@ -20,7 +20,7 @@ struct UsageEstimate: Sendable {
     /// The estimated number of the prompt's tokens.
     let promptTokens: Int
     private let counter: Counter?
-    /// The texts of the choices, for the counter, and the number of their bytes. There are none any more beyond a limit.
+    /// The texts of the choices, for the counter, and the number of their bytes. Beyond a limit, the texts are dropped.
     private var texts: [Int: String] = [:]
     private var textBytes = 0
     /// The bytes and the parts of the answer. A part has at least about one token.
@@ -48,7 +48,7 @@ struct UsageEstimate: Sendable {
         }
     }
 
-    /// Returns the counts with those that are missing. Throws `CancellationError`.
+    /// Returns the counts after adding those that are missing. Throws `CancellationError`.
     func completed(_ usage: Usage, _ missing: Missing) async throws -> Usage {
         var usage = usage
         let lacksAnswer = missing.answer && parts > 0
@@ -71,6 +71,17 @@ struct UsageEstimate: Sendable {
             }
         }
         return usage
+    }
+
+    /// Returns the counts of a complete answer. Those that the upstream did not report are estimated by the sizes of the texts.
+    static func estimated(_ events: [AnswerEvent], _ missing: Missing, promptTokens: Int) async throws -> Usage {
+        var estimate = UsageEstimate(promptTokens: promptTokens, nil)
+        var usage = Usage(promptTokens: 0, cachedPromptTokens: 0, completionTokens: 0)
+        for event in events {
+            estimate.note(event)
+            if case .ended(let counts) = event { usage = counts }
+        }
+        return try await estimate.completed(usage, missing)
     }
 
     /// Returns the number of the answer's tokens; nil if they cannot be counted.

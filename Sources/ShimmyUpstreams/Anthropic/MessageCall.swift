@@ -19,7 +19,7 @@ package struct MessageCall {
     private var system: [JSON] = []
     private var messages: [(role: String, blocks: [JSON])] = []
 
-    /// Returns the call. Throws `UpstreamFailure` if the upstream cannot do what the request needs.
+    /// Returns the call. Throws `UpstreamFailure` if the upstream cannot serve the request.
     package static func make(
         _ request: ChatRequest, model: String, maximumTokens: Int?, kind: UpstreamKind = .anthropic, settings: UpstreamSettings, user: String?
     ) throws(UpstreamFailure) -> UpstreamCall {
@@ -38,7 +38,7 @@ package struct MessageCall {
         self.kind = kind
         fields = UpstreamFields.of(kind, .messages)
         writer = SamplingFields(["model": .string(model), "stream": true], kind, fields)
-        if !fields.enforcesCalls { form = AnswerForm(callsOf: request.conversation) }
+        form = AnswerForm(callsOf: request.conversation, kind, fields)
     }
 
     private static func obstacle(_ request: ChatRequest) -> String? {
@@ -54,14 +54,14 @@ package struct MessageCall {
     // MARK: Messages
 
     private mutating func writeMessages() throws(UpstreamFailure) {
-        for message in try ChatCall.messages(request.conversation, settings.name, &report) {
+        for message in try ChatCall.messages(request.conversation, settings.name, &report, movesMedia: false) {
             switch message.role {
             case .system, .developer: system += texts(message)
             case .user: add("user", blocks(message))
             case .assistant: add("assistant", texts(message) + calls(message))
             case .tool, .function:
                 let result: JSON = [
-                    "type": "tool_result", "tool_use_id": .string(Self.id(message.toolCallID ?? "")), "content": .array(texts(message)),
+                    "type": "tool_result", "tool_use_id": .string(Self.id(message.toolCallID ?? "")), "content": .array(blocks(message)),
                 ]
                 add("user", [result])
             }
@@ -140,7 +140,7 @@ package struct MessageCall {
         return .object(object)
     }
 
-    /// Passes on a strict schema. Another schema may use what the API refuses, so the model is asked to follow it.
+    /// Passes on a strict schema. Another schema may have keywords that the API refuses, so the model is asked to follow it.
     private mutating func writeForm() {
         guard let schema = request.conversation.responseSchema else { return }
         if fields.schema == .outputConfig, request.conversation.isResponseStrict || kind == .shimmy {

@@ -62,7 +62,7 @@ package struct MessageChunks: AnswerChunks {
             guard calls.count < UpstreamLimits.calls else { throw unreadable("an answer has more than \(UpstreamLimits.calls) tool calls") }
             calls.insert(index)
             var function: JSONObject = ["name": block["name"] ?? ""]
-            // Of a stream, the input is empty and follows in parts.
+            // In a stream, the input is empty and follows in parts.
             if let input = block["input"]?.objectValue, !input.isEmpty { function["arguments"] = .object(input) }
             try choice.call(["index": .int(index), "id": block["id"] ?? "", "function": .object(function)], &events)
         default: break

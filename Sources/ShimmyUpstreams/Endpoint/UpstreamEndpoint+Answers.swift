@@ -23,13 +23,15 @@ extension UpstreamEndpoint {
             }
         }
         call.report.limitedTokens = terms.excess(of: request.maximumTokens)
+        let counts = estimate(request, model: model, context)
         let opened: OpenedAnswer
         do {
-            opened = try await open(call, context, dialect, sharesPrompt: true, hold: call.form.hold(isWhole: terms.isWhole))
+            let hold = call.form.hold(isWhole: terms.isWhole)
+            opened = try await open(call, context, dialect, sharesPrompt: true, hold: hold, promptTokens: counts.promptTokens)
         } catch let failure as UpstreamFailure where request.conversation.responseSchema != nil && failure.refusesSchemas {
             throw unsupported("response_format")
         }
-        return UpstreamAnswer.make(opened, report: call.report, estimate(request, model: model, context))
+        return UpstreamAnswer.make(opened, report: call.report, counts)
     }
 
     /// Requests continuations of texts, as `generate` requests an answer. The choices of the first prompt come first.
@@ -41,30 +43,38 @@ extension UpstreamEndpoint {
             try TextCall.make(request, model: model, maximumTokens: terms.maximumTokens, kind: kind, settings: settings, user: context.user)
         }
         call.report.limitedTokens = terms.excess(of: request.maximumTokens)
-        let opened = try await open(call, context, nil, sharesPrompt: request.prompts.count == 1, hold: .nothing)
-        return UpstreamAnswer.make(opened, report: call.report, estimate(request, model: model, context))
+        let counts = estimate(request, model: model, context)
+        let sharesPrompt = request.prompts.count == 1
+        let opened = try await open(call, context, nil, sharesPrompt: sharesPrompt, hold: .nothing, promptTokens: counts.promptTokens)
+        return UpstreamAnswer.make(opened, report: call.report, counts)
     }
 
-    /// Sends the requests and waits for the first events. If nothing enforces the form of the answer, the answer is checked before any of it is
+    /// Sends the requests and waits for the first events. If the upstream may miss the form of the answer, the answer is checked before any of it is
     /// passed on, as far as `hold` says, and requested again once if it is wrong.
     /// - dialect: the dialect of the answer; nil for a text completion.
+    /// - promptTokens: the estimated number of the prompt's tokens.
     private func open(
-        _ call: UpstreamCall, _ context: UpstreamContext, _ dialect: UpstreamDialect?, sharesPrompt: Bool, hold: AnswerForm.Hold
+        _ call: UpstreamCall, _ context: UpstreamContext, _ dialect: UpstreamDialect?, sharesPrompt: Bool, hold: AnswerForm.Hold,
+        promptTokens: Int
     ) async throws -> OpenedAnswer {
         var requests: [HTTPClientRequest] = []
         for body in call.bodies {
             requests.append(try request(call.path, try await WireJSON.serialized(.object(body)), context: context))
         }
+        var rejected = Usage.Rejected()
         for attempt in 1... {
             let group = try start(requests, answerTimes)
             var stream = AnswerStream(group, lanes(call, dialect), sharesPrompt: sharesPrompt)
             do {
                 try await stream.begin()
                 guard let events = try await stream.readAhead(hold, limit: UpstreamLimits.heldBytes) else {
-                    return OpenedAnswer(stream: stream, check: call.form.isChecked ? AnswerCheck(call.form) : nil)
+                    return OpenedAnswer(stream: stream, check: call.form.isChecked ? AnswerCheck(call.form) : nil, rejected: rejected)
                 }
                 let faults = try await AnswerCheck.faults(in: events, call.form)
-                if faults.isEmpty || attempt >= UpstreamLimits.attempts { return OpenedAnswer(stream: stream, faults: faults) }
+                if faults.isEmpty || attempt >= UpstreamLimits.attempts {
+                    return OpenedAnswer(stream: stream, faults: faults, rejected: rejected)
+                }
+                rejected.add(try await UsageEstimate.estimated(events, stream.missingCounts, promptTokens: promptTokens))
             } catch {
                 group.cancel()
                 throw error

@@ -7,7 +7,7 @@ extension UpstreamEndpoint {
         let bytes = request.conversation.bytes
         guard tokenizes else { return UsageEstimate(promptTokens: max(1, UsageEstimate.tokens(bytes: bytes)), nil) }
         let endpoint = counting
-        // A longer conversation does not stay in memory for it.
+        // A longer conversation is not kept in memory to be counted.
         var prompt: (@Sendable () async throws -> Int)?
         if bytes <= UpstreamLimits.heldBytes, request.conversation.mediaKinds.isEmpty {
             let conversation = request.conversation
@@ -35,7 +35,7 @@ extension UpstreamEndpoint {
             })
     }
 
-    /// The upstream with a shorter time for counts, for which a complete answer waits.
+    /// The same upstream with a shorter time limit, because a complete answer waits for the counts.
     private var counting: UpstreamEndpoint {
         var settings = settings
         settings.shortSeconds = min(settings.shortSeconds, UpstreamLimits.countSeconds)
@@ -44,7 +44,7 @@ extension UpstreamEndpoint {
 }
 
 extension UsageEstimate {
-    /// Returns the number of tokens of prompts, of texts an estimate.
+    /// Returns the number of tokens of prompts. The tokens of texts are estimated.
     static func tokens(of prompts: [TextRequest.Prompt]) -> Int {
         prompts.reduce(0) { sum, prompt in
             switch prompt {

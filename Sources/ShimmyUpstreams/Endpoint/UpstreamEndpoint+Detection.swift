@@ -11,7 +11,7 @@ extension UpstreamEndpoint {
         default: break
         }
         let endpoint = UpstreamEndpoint(settings, kind: .openai, client: client)
-        // Programs also answer like those they replace: Shimmy like Ollama and llama-server, SGLang like Ollama.
+        // Some programs also have routes of others: Shimmy those of Ollama and llama-server, SGLang those of Ollama.
         for probe in probes {
             guard let json = try await endpoint.answer(to: probe.path) else { continue }
             if probe.isKind(json) { return probe.kind }
@@ -34,8 +34,8 @@ extension UpstreamEndpoint {
         Probe(path: "/version", kind: .vllm) { $0["version"]?.stringValue != nil },
     ]
 
-    /// Returns the answer to a request; nil if it is not JSON, or an error. Throws if no server answers, or only one that is not ready: it would have
-    /// another answer later.
+    /// Returns the answer to a request; nil if it is not JSON, or an error. Throws if no server answers, or if it is not ready, because its
+    /// answer would change later.
     private func answer(to path: String) async throws -> JSON? {
         do {
             return try await json(path, within: settings.checkSeconds)

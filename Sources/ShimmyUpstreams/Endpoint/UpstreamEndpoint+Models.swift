@@ -9,7 +9,7 @@ import ShimmyJSON
 #endif
 
 extension UpstreamEndpoint {
-    /// Asks for the models that the upstream offers, with what it says about them.
+    /// Asks for the models that the upstream offers, with their properties.
     package func models() async throws -> [UpstreamModel] {
         if kind == .ollama { return try await ollamaModels() }
         let path = kind == .anthropic ? "/v1/models?limit=1000" : "/v1/models"
@@ -54,8 +54,8 @@ extension UpstreamEndpoint {
         !name.isEmpty && name.utf8.count <= UpstreamLimits.nameBytes && name.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
     }
 
-    /// Returns whether an id of a Shimmy is that of a model of its upstreams, with the name of one. Such models have other ids, too, and the ids of
-    /// Shimmys that are upstreams of each other would become longer with each list.
+    /// Returns whether an id begins with the name of one of the upstreams that a Shimmy has itself. The model also has an id without the name. With
+    /// these ids, two Shimmys that are upstreams of each other would make longer ids from each other's list each time.
     private static func isFurtherName(_ id: String, _ json: JSON) -> Bool {
         (json["shimmy"]?["upstreams"]?.arrayValue ?? []).contains { upstream in upstream.stringValue.map { id.hasPrefix($0 + "/") } ?? false }
     }
@@ -74,12 +74,12 @@ extension UpstreamEndpoint {
         if let capabilities, kind == .shimmy {
             let roles = capabilities.compactMap(ModelRole.init(rawValue:))
             if !roles.isEmpty { model.roles = roles }
-            // Of a model of its own upstreams, a Shimmy knows only what these say.
+            // About a model of its own upstreams, a Shimmy knows only the properties that they report.
             let isCertain = model.roles.contains(.chat) && own?["upstreams"]?.arrayValue?.isEmpty ?? true
             model.takesImages = capabilities.contains("vision") ? true : isCertain ? false : nil
             model.takesAudio = capabilities.contains("audio") ? true : isCertain ? false : nil
         }
-        // OpenAI's list says nothing about a model but its name.
+        // OpenAI's list has only the names of models.
         if kind == .openai, id.lowercased().contains("embed") { model.roles = [.embeddings] }
         if kind == .anthropic { (model.takesTools, model.takesImages, model.takesAudio) = (true, true, false) }
         return model
@@ -139,7 +139,7 @@ extension UpstreamEndpoint {
         model.takesAudio = capabilities.contains("audio")
     }
 
-    /// Returns nil if the upstream refuses a request that is not needed.
+    /// Sends a request whose answer is optional. Returns nil if the upstream refuses it.
     private func optional(_ ask: () async throws -> JSON) async throws -> JSON? {
         do {
             return try await ask()

@@ -27,7 +27,7 @@ extension UpstreamEndpoint {
         return try tokens(try await own("/tokenize", .object(body), field: "content", context))
     }
 
-    /// Returns the bytes of each token. If they cannot be told apart, the first token has the bytes of all of them.
+    /// Returns the bytes of each token. If only those of the whole text can be found, the first token has all of them.
     package func pieces(of tokens: [Token], model: String, context: UpstreamContext = UpstreamContext()) async throws -> [[UInt8]?] {
         guard tokenizes else { throw unsupported("tokens") }
         if tokens.isEmpty { return [] }
@@ -57,7 +57,9 @@ extension UpstreamEndpoint {
     package func prepare(
         _ conversation: Conversation, model: String, context: UpstreamContext = UpstreamContext()
     ) async throws -> PreparedPrompt {
-        // Renderers show texts alone, and images would be sent twice for a number.
+        var conversation = conversation
+        // Renderers show texts alone, and images would be sent twice for a number. Those in tools' outputs do not make the number impossible.
+        conversation.omitOutputMedia(except: .none)
         if !conversation.mediaKinds.isEmpty { throw unsupported("messages") }
         var report = AnswerReport()
         var body = try body(of: conversation, model: model, &report)
@@ -92,7 +94,7 @@ extension UpstreamEndpoint {
         report = call.report
         var body: JSONObject = ["model": .string(model)]
         for name in ["messages", "tools", "tool_choice", "chat_template_kwargs", "reasoning_effort"] {
-            // vLLM's tokenizer knows no choice among tools.
+            // vLLM's tokenizer has no field for the choice among tools.
             if let value = call.bodies[0][name], kind != .vllm || !["tool_choice", "reasoning_effort"].contains(name) { body[name] = value }
         }
         return body

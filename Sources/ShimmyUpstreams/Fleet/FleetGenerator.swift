@@ -7,6 +7,8 @@ struct FleetGenerator: TextGenerator {
     let contextLength: Int
     /// Whether the model does not reason.
     let lacksReasoning: Bool
+    /// Whether all replicas say that the model reads images.
+    let readsImages: Bool
 
     func prepare(_ conversation: Conversation) async throws -> PreparedPrompt {
         let context = try UpstreamContext.current(for: offer)
@@ -26,8 +28,23 @@ struct FleetGenerator: TextGenerator {
                     try await place.peer.prepare(request.conversation, model: place.model, context: context).tokens.count
                 }
             }
-            let answer = try await generate(request, maximum, place, admitted, context)
+            let answer = try await generateReadable(request, maximum, place, admitted, context)
             return Answer.reporting(answer, withoutEffect: lacksReasoning ? request.conversation.reasoningFields : [])
+        }
+    }
+
+    /// Requests an answer. An upstream that does not say what its model reads can refuse the images in tools' outputs, which agents send again with
+    /// each request. It then gets the request once more without them.
+    private func generateReadable(
+        _ request: ChatRequest, _ maximum: Int?, _ place: FleetPlace, _ terms: ServiceTerms, _ context: UpstreamContext
+    ) async throws -> sending Answer {
+        do {
+            return try await generate(request, maximum, place, terms, context)
+        } catch let failure as UpstreamFailure {
+            guard !readsImages, failure.mayRefuseMedia, request.conversation.hasOutputMedia else { throw failure }
+            var readable = request
+            readable.conversation.omitOutputMedia(except: .none)
+            return try await generate(readable, maximum, place, terms, context)
         }
     }
 

@@ -23,7 +23,7 @@ struct FleetMember {
     }
 
     var settings: UpstreamSettings
-    /// The number of this version of the settings, so that events of an earlier version are recognized.
+    /// The number of this version of the settings, to recognize results of checks with earlier settings.
     var version: Int
     /// The upstream in the router, which counts its requests and has its circuit breaker.
     let replica: ReplicaID
@@ -44,7 +44,7 @@ struct FleetMember {
         self.replica = replica
     }
 
-    /// Returns the health after a failed check. Without models, no request would come.
+    /// Returns the health after a failed check.
     func health(after error: any Error) -> Health {
         guard let failure = error as? UpstreamFailure else { return .unhealthy("\(error)") }
         switch (health, failure.reason) {

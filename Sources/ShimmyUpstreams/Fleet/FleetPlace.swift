@@ -3,7 +3,7 @@ import Synchronization
 
 /// A request's place at an upstream. It counts as load of the upstream until it ends or is released.
 final class FleetPlace: Sendable {
-    /// How the request ended, as far as it says something about the upstream.
+    /// The end of the request, as evidence about the upstream.
     enum Outcome: Sendable {
         case succeeded
         case failed(UpstreamFailure)

@@ -187,7 +187,7 @@ struct FleetState {
         case .failed(let failure):
             members[taken.upstream]?.counts.failures += 1
             var pause: Duration?
-            if case .busy(let seconds?) = failure.reason { pause = .seconds(min(max(seconds, 0), 3600)) }
+            if case .busy(_, let seconds?) = failure.reason { pause = .seconds(min(max(seconds, 0), 3600)) }
             result = .failed(retryAfter: pause)
         }
         guard let flight = flights.removeValue(forKey: taken.place) else { return }
@@ -198,27 +198,27 @@ struct FleetState {
     mutating func grant(at now: ContinuousClock.Instant) -> [(Waiter, Taken)] {
         var granted: [(Waiter, Taken)] = []
         var full: Set<String> = []
-        var left: [Waiter] = []
+        var remaining: [Waiter] = []
         for waiter in waiters {
             if !full.contains(waiter.need.offer), case .taken(let taken) = take(waiter.need, at: now) {
                 granted.append((waiter, taken))
             } else {
-                // A request that waits for one of the other replicas holds up nobody.
+                // A request that waits for one of the other replicas does not block later requests.
                 if waiter.need.tried.isEmpty { full.insert(waiter.need.offer) }
-                left.append(waiter)
+                remaining.append(waiter)
             }
         }
-        waiters = left
+        waiters = remaining
         return granted
     }
 
-    // MARK: Looking
+    // MARK: Obstacles
 
     /// Returns the reasons why no replica of a model can serve now, for display, and the seconds after which one may.
     /// - failures: the failures of the replicas that were asked.
     func obstacles(_ offer: String, _ failures: [UpstreamFailure], at now: ContinuousClock.Instant) -> (reasons: [String], retryAfter: Int?) {
         var waits: [Int] = failures.compactMap { failure in
-            guard case .busy(let seconds) = failure.reason else { return nil }
+            guard case .busy(_, let seconds) = failure.reason else { return nil }
             return seconds
         }
         var reasons = failures.map { "\($0.upstream): \($0.message)" }

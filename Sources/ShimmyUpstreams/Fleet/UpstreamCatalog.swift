@@ -15,9 +15,9 @@ package struct UpstreamOffer: Sendable, Equatable {
     package let role: ModelRole
     /// The max length of prompt and answer that all replicas accept, in tokens; nil if none of them says.
     package let contextLength: Int?
-    /// What all replicas say that the model can do: `tools`, `thinking`, `vision`, `audio`.
+    /// The capabilities that all replicas report: `tools`, `thinking`, `vision`, `audio`.
     package let abilities: [String]
-    /// The kinds of media that the model may read: all of which no replica says that it does not.
+    /// The kinds of media that the model may read: all kinds except those that a replica excludes.
     package let media: MediaKinds
     /// The Unix time at which the model was made, or was first seen; 0 if unknown.
     package let created: Int

@@ -22,6 +22,8 @@ extension UpstreamFleet {
     }
 
     private func generator(_ offer: UpstreamOffer, _ context: Int) -> FleetGenerator {
-        FleetGenerator(fleet: self, offer: offer.id, contextLength: context, lacksReasoning: offer.lacksReasoning)
+        FleetGenerator(
+            fleet: self, offer: offer.id, contextLength: context, lacksReasoning: offer.lacksReasoning,
+            readsImages: offer.abilities.contains("vision"))
     }
 }

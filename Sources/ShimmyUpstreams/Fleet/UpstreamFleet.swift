@@ -17,7 +17,7 @@ package final class UpstreamFleet: Sendable {
     private let onChange: @Sendable () -> Void
     /// The tasks that check the upstreams, by name.
     private let monitors = Mutex<[String: Task<Void, Never>]>([:])
-    /// A number of this process, so that clients cannot construct prompts with equal hashes.
+    /// A random number, with which prompts are hashed, so that clients cannot construct prompts with equal hashes.
     private let seed = UInt64.random(in: 0 ... .max)
     private let queueWait: Duration
     private let refused = Mutex<String?>(nil)
@@ -104,16 +104,10 @@ package final class UpstreamFleet: Sendable {
     func call<Value: Sendable>(
         _ offer: String, _ prompt: FleetPrompt, _ work: (FleetPlace) async throws -> Value
     ) async throws -> Value {
-        var attempts = FleetAttempts(need(offer, prompt))
-        while true {
-            let place = try await place(for: attempts)
-            do {
-                let value = try await work(place)
-                place.end(.succeeded)
-                return value
-            } catch {
-                try attempts.failed(at: place, error, self)
-            }
+        try await attempt(FleetAttempts(need(offer, prompt))) { place in
+            let value = try await work(place)
+            place.end(.succeeded)
+            return value
         }
     }
 
@@ -122,22 +116,45 @@ package final class UpstreamFleet: Sendable {
     func answer(
         _ offer: String, _ prompt: FleetPrompt, _ work: (FleetPlace) async throws -> sending Answer
     ) async throws -> sending Answer {
-        var attempts = FleetAttempts(need(offer, prompt))
+        try await attempt(FleetAttempts(need(offer, prompt))) { place in
+            let answer = try await work(place)
+            noteAnswer(at: place)
+            return Answer.keeping(answer, place)
+        }
+    }
+
+    /// Begins an answer to a request for media at one of a model's replicas. Such a request can be expensive, so that the next replica is asked only
+    /// if the failed one has certainly done nothing. The answer keeps its place until it ends.
+    func forward(_ offer: String, _ work: (FleetPlace) async throws -> MediaAnswer) async throws -> MediaAnswer {
+        try await attempt(FleetAttempts(need(offer, FleetPrompt()), isCostly: true)) { place in
+            let answer = try await work(place)
+            noteAnswer(at: place)
+            return answer.keeping(place)
+        }
+    }
+
+    /// Does work at one replica after the other until it succeeds, or until no other replica may be asked.
+    private func attempt<Value>(
+        _ first: FleetAttempts, _ work: (FleetPlace) async throws -> sending Value
+    ) async throws -> sending Value {
+        var attempts = first
         while true {
             let place = try await place(for: attempts)
             do {
-                let answer = try await work(place)
-                state.withLock { $0.answered(place.number, at: .now) }
-                // The answer to a probe makes the upstream usable.
-                grantPlaces()
-                return Answer.keeping(answer, place)
+                return try await work(place)
             } catch {
                 try attempts.failed(at: place, error, self)
             }
         }
     }
 
-    func need(_ offer: String, _ prompt: FleetPrompt) -> FleetState.Need {
+    /// Notes that an answer has begun. The answer to a probe makes the upstream usable.
+    private func noteAnswer(at place: FleetPlace) {
+        state.withLock { $0.answered(place.number, at: .now) }
+        grantPlaces()
+    }
+
+    private func need(_ offer: String, _ prompt: FleetPrompt) -> FleetState.Need {
         FleetState.Need(offer: offer, request: RoutedRequest(chunks: PromptChunks(prompt.parts, model: offer, seed: seed)))
     }
 
@@ -230,8 +247,8 @@ package final class UpstreamFleet: Sendable {
     }
 
     private func queueFull(_ attempts: FleetAttempts) -> UpstreamFailure {
-        UpstreamFailure(
-            attempts.need.offer, .noReplica(["the queue of requests that wait for upstreams is full (\(Self.longestQueue))"], retryAfter: 1),
-            "the queue is full")
+        let found = state.withLock { $0.obstacles(attempts.need.offer, attempts.failures, at: .now) }
+        let reasons = ["the queue of requests that wait for upstreams is full (\(Self.longestQueue))"] + found.reasons
+        return UpstreamFailure(attempts.need.offer, .noReplica(reasons, retryAfter: 1), "the queue is full")
     }
 }

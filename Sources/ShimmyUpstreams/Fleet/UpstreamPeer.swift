@@ -21,7 +21,7 @@ package protocol UpstreamPeer: Sendable {
 
 extension UpstreamEndpoint: UpstreamPeer {}
 
-/// Finds out what runs at the address of an upstream, and makes the upstream.
+/// Finds out which program runs at the address of an upstream, and makes the upstream.
 package struct UpstreamMaker: Sendable {
     package var detect: @Sendable (UpstreamSettings) async throws -> UpstreamKind
     package var make: @Sendable (UpstreamSettings, UpstreamKind) -> any UpstreamPeer

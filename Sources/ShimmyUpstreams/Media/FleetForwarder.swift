@@ -1,5 +1,4 @@
 import ShimmyChat
-import Synchronization
 
 /// A forwarder whose requests go to the replicas of a model.
 struct FleetForwarder: MediaForwarder {
@@ -14,43 +13,9 @@ struct FleetForwarder: MediaForwarder {
     }
 }
 
-extension UpstreamFleet {
-    /// Begins an answer to a request for media at one of a model's replicas. Such a request can be expensive, so that the next replica is asked only
-    /// if the failed one has certainly done nothing. The answer keeps its place until it ends.
-    func forward(_ offer: String, _ work: (FleetPlace) async throws -> MediaAnswer) async throws -> MediaAnswer {
-        var attempts = FleetAttempts(need(offer, FleetPrompt()))
-        while true {
-            let place = try await place(for: attempts)
-            do {
-                let answer = try await work(place)
-                state.withLock { $0.answered(place.number, at: .now) }
-                grantPlaces()
-                return answer.keeping(place)
-            } catch {
-                if let failure = error as? UpstreamFailure, failure.mayHaveHadEffect {
-                    place.end(.failed(failure))
-                    throw failure
-                }
-                try attempts.failed(at: place, error, self)
-            }
-        }
-    }
-}
-
-extension UpstreamFailure {
-    /// Whether the upstream may have begun the work, although it failed.
-    fileprivate var mayHaveHadEffect: Bool {
-        switch reason {
-        case .timedOut, .unreadable, .interrupted: true
-        case .failed(let status): status != FleetAttempts.loopDetected
-        case .refused, .unauthorized, .busy, .unreachable, .noReplica, .unsupported, .loop: false
-        }
-    }
-}
-
 extension MediaAnswer {
     /// Returns the answer, which keeps its place at the upstream until its end.
-    fileprivate func keeping(_ place: FleetPlace) -> MediaAnswer {
+    func keeping(_ place: FleetPlace) -> MediaAnswer {
         var kept = self
         kept.next = { [next] in
             do {

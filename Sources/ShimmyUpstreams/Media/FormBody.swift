@@ -10,7 +10,7 @@ package struct FormBody: Sendable {
     private let boundary: String
 
     package init() {
-        // No content of a client contains a boundary that it does not know.
+        // The boundary is random, so that the content of a client cannot contain it.
         let words = [UInt64.random(in: 0 ... .max), UInt64.random(in: 0 ... .max)].map { String($0, radix: 16) }
         boundary = "shimmy-" + words.joined(separator: "-")
         contentType = "multipart/form-data; boundary=\(boundary)"

@@ -32,7 +32,7 @@ final class MediaStream: Sendable {
 
     func cancel() { group.cancel() }
 
-    /// Returns the next piece; nil at the end. Of a whole body, the only piece has all bytes. Throws `UpstreamFailure`, or `CancellationError` once
+    /// Returns the next piece; nil at the end. A whole body is a single piece. Throws `UpstreamFailure`, or `CancellationError` once
     /// cancelled.
     func next() async throws -> [UInt8]? {
         while !state.withLock({ $0.isOver }) {
@@ -63,7 +63,7 @@ final class MediaStream: Sendable {
             guard bytes.count <= limit - state.count else { return (true, nil) }
             state.count += bytes.count
             if form == .bytes { return (false, bytes) }
-            // An end of an event can be cut by the border of a piece.
+            // The end of an event can be split between two pieces.
             let searched = max(0, state.held.count - 3)
             state.held += bytes
             if form == .whole { return (false, nil) }

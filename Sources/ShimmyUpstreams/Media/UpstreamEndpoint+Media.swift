@@ -7,7 +7,7 @@ extension UpstreamEndpoint {
     /// Sends a request for media. Returns when the head of the answer has arrived; later failures are thrown by the answer.
     package func forward(_ request: MediaRequest, model: String, context: UpstreamContext) async throws -> MediaAnswer {
         let path = request.endpoint.rawValue
-        if kind == .anthropic { throw lacks(path) }
+        if !kind.makesMedia { throw lacks(path) }
         let call = try await MediaCall.make(request, model: model, settings: settings, user: context.user)
         var sent = try self.request(path, context: context)
         sent.method = .POST

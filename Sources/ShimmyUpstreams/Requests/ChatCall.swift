@@ -14,7 +14,7 @@ package struct ChatCall {
     /// The max number of stop strings that are passed on.
     private var mostStops: Int
 
-    /// Returns the call. Throws `UpstreamFailure` if the upstream cannot do what the request needs.
+    /// Returns the call. Throws `UpstreamFailure` if the upstream cannot serve the request.
     /// - maximumTokens: the max number of tokens of each answer; nil for no limit.
     /// - namesStop: whether the answer must name the stop string that ended it.
     package static func make(
@@ -47,7 +47,7 @@ package struct ChatCall {
     private mutating func writeConversation() throws(UpstreamFailure) {
         let conversation = request.conversation
         if !request.preceding.isEmpty { throw .unsupported(settings.name, field: "context", kind) }
-        let messages = try Self.messages(conversation, settings.name, &report)
+        let messages = try Self.messages(conversation, settings.name, &report, movesMedia: !fields.outputMedia.contains(.chat))
         writer.set("messages", .array(messages.map(message)))
         guard conversation.continuation != .no else { return }
         guard conversation.continuation == .content, let continuation = fields.continuation else {
@@ -60,17 +60,23 @@ package struct ChatCall {
     }
 
     /// Returns the messages with an ID for each call, which most servers require.
+    /// - movesMedia: whether images in the outputs of tools go to the user's next message.
     static func messages(
-        _ conversation: Conversation, _ upstream: String, _ report: inout AnswerReport
+        _ conversation: Conversation, _ upstream: String, _ report: inout AnswerReport, movesMedia: Bool
     ) throws(UpstreamFailure) -> [ChatMessage] {
         report.normalizations += conversation.normalizations.map(\.rawValue)
-        guard conversation.messages.lacksCallIDs else { return conversation.messages }
-        report.normalizations.append(Normalization.matchedResults.rawValue)
-        do throws(ToolResultError) {
-            return try conversation.messages.withOrderedToolResults(continues: conversation.continuation != .no)
-        } catch {
-            throw UpstreamFailure(upstream, .refused(status: 400, param: "messages", code: "invalid_value"), error.description)
+        var messages = conversation.messages
+        if messages.lacksCallIDs {
+            report.normalizations.append(Normalization.matchedResults.rawValue)
+            do throws(ToolResultError) {
+                messages = try messages.withOrderedToolResults(continues: conversation.continuation != .no)
+            } catch {
+                throw UpstreamFailure(upstream, .refused(status: 400, param: "messages", code: "invalid_value"), error.description)
+            }
         }
+        guard movesMedia, conversation.hasOutputMedia else { return messages }
+        report.normalizations.append(Normalization.movedMedia.rawValue)
+        return messages.withOutputMediaInUserMessages()
     }
 
     private func message(_ message: ChatMessage) -> JSON {
@@ -103,7 +109,8 @@ package struct ChatCall {
 
     private mutating func writeTools() {
         let conversation = request.conversation
-        if !fields.enforcesCalls { form = AnswerForm(callsOf: conversation) }
+        // vLLM enforces required calls of strict tools, and gets the tools as strict ones then.
+        form = AnswerForm(callsOf: conversation, kind, fields, enforcesRequired: kind == .vllm)
         let choice = conversation.toolChoice
         // A choice among some tools is a choice among all tools that the upstream sees.
         let tools = conversation.tools.filter { tool in choice.names?.contains(tool.name) ?? true }
@@ -136,6 +143,7 @@ package struct ChatCall {
         if let grammar = request.grammar {
             guard let name = fields.name(.grammar) else { throw .unsupported(settings.name, field: request.grammarField, kind) }
             if kind == .vllm { writer.set("structured_outputs", ["grammar": .string(grammar)]) } else { writer.set(name, .string(grammar)) }
+            form.hold(to: grammar, hasStops: !request.stops.isEmpty, kind)
         }
         guard let schema = request.conversation.responseSchema else { return }
         let isStrict = request.conversation.isResponseStrict
@@ -187,12 +195,12 @@ package struct ChatCall {
         if let name = fields.name(.templateArguments) {
             if !arguments.isEmpty { writer.set(name, .object(arguments)) }
         } else {
-            // The effort has a field of its own, and the decision for reasoning is a kind of effort.
+            // The field for the effort has already passed these on: to reason or not is an effort, too.
             for name in ["reasoning_effort", "enable_thinking"] where fields.name(.effort) != nil { arguments[name] = nil }
             if !arguments.isEmpty { report.withoutEffect.append(UpstreamField.templateArguments.rawValue) }
         }
         // An effort implies a budget; only a budget that the request names is reported.
-        if let budget = request.thinkingBudget, conversation.reasoningFields.contains(UpstreamField.reasoningBudget.rawValue) {
+        if let budget = request.thinkingBudget, conversation.namesBudget {
             writer.set(.reasoningBudget, .int(budget))
         }
     }

@@ -53,7 +53,7 @@ struct SamplingFields {
         }
     }
 
-    /// Sets the parameters that the request sets to values without effect, because the upstream's defaults can have one.
+    /// Sends the parameters that the request sets to neutral values, because the upstream's own defaults may not be neutral.
     private mutating func writeNeutral(_ neutral: SamplingParameters.Neutral) {
         let all: [(SamplingParameters.Neutral, UpstreamField, JSON)] = [
             // vLLM and SGLang keep all tokens at -1, the others at 0.
@@ -61,7 +61,7 @@ struct SamplingFields {
             (.repeatPenalty, .repeatPenalty, 1),
         ]
         for (parameter, field, value) in all where neutral.contains(parameter) {
-            // An upstream that lacks the parameter does as the request says.
+            // An upstream without the parameter behaves as with the neutral value.
             if let name = fields.name(field) { json[name] = value }
         }
     }

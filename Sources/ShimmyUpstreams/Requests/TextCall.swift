@@ -4,7 +4,7 @@ import ShimmyJSON
 
 /// Translates a request for continuations of texts into text completions of an upstream.
 package enum TextCall {
-    /// Returns the call. Throws `UpstreamFailure` if the upstream cannot do what the request needs.
+    /// Returns the call. Throws `UpstreamFailure` if the upstream cannot serve the request.
     package static func make(
         _ request: TextRequest, model: String, maximumTokens: Int?, kind: UpstreamKind, settings: UpstreamSettings, user: String?
     ) throws(UpstreamFailure) -> UpstreamCall {
@@ -43,7 +43,7 @@ package enum TextCall {
         return call
     }
 
-    /// Returns the name of a field that the upstream cannot do; nil for none.
+    /// Returns the name of a field that the upstream does not support; nil if it supports all of them.
     private static func obstacle(_ request: TextRequest, _ kind: UpstreamKind, _ fields: UpstreamFields) -> String? {
         if !kind.takesTexts { return "prompt" }
         if request.gap != nil { return "input_suffix" }

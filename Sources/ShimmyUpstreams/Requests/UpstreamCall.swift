@@ -1,7 +1,7 @@
 package import ShimmyChat
 package import ShimmyJSON
 
-/// A request for an answer as an upstream receives it, and what remains to be done here.
+/// A request for an answer as an upstream receives it, and the work that remains for this server.
 package struct UpstreamCall: Sendable, Equatable {
     package var path: String
     /// The bodies of the requests: one, or several for an upstream that gives one choice or takes one prompt at a time.
@@ -13,10 +13,10 @@ package struct UpstreamCall: Sendable, Equatable {
     package var ownStops: [String] = []
     /// Whether the texts of the answer are left out, because the upstream generates at least one token.
     package var isEmpty = false
-    /// The form of the answer that is checked here, because nothing enforces it at the upstream.
+    /// The form of the answer that is checked here, because the upstream may miss it.
     package var form = AnswerForm()
     /// Whether the content of the answer is checked.
-    package var checksAnswer: Bool { form.schema != nil }
+    package var checksAnswer: Bool { form.checksContent }
 
     package init(path: String, bodies: [JSONObject], choicesPerBody: Int) {
         self.path = path

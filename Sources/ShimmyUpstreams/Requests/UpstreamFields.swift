@@ -39,6 +39,8 @@ package struct UpstreamFields: Sendable {
     package private(set) var lowestChoiceTemperature: Float
     /// Whether a chat completion names the stop string that ended it.
     package private(set) var namesStops: Bool
+    /// The dialects in which the outputs of tools can contain images. In others, the images are in the user's next message.
+    package private(set) var outputMedia: Set<UpstreamDialect>
     /// Whether a text completion takes several prompts, and prompts of tokens.
     package private(set) var takesPrompts: Bool
     package private(set) var takesTokens: Bool
@@ -99,7 +101,8 @@ package struct UpstreamFields: Sendable {
         _ fields: [UpstreamField], renamed: [UpstreamField: String] = [:], schema: SchemaForm = .responseFormat, stops: Int? = nil,
         enforcesTools: Bool = false, enforcesCalls: Bool = false, separatesReasoning: Bool = true, reasoningField: String? = nil,
         takesDeveloper: Bool = false, takesNull: Bool = true, lowestChoiceTemperature: Float = 0, namesStops: Bool = false,
-        continuation: [String: Bool]? = nil, takesPrompts: Bool = false, takesTokens: Bool = false, takesSuffix: Bool = false
+        continuation: [String: Bool]? = nil, outputMedia: Set<UpstreamDialect> = [], takesPrompts: Bool = false, takesTokens: Bool = false,
+        takesSuffix: Bool = false
     ) {
         var names: [UpstreamField: String] = [:]
         for field in fields { names[field] = renamed[field] ?? field.rawValue }
@@ -115,6 +118,7 @@ package struct UpstreamFields: Sendable {
         self.lowestChoiceTemperature = lowestChoiceTemperature
         self.namesStops = namesStops
         self.continuation = continuation
+        self.outputMedia = outputMedia
         self.takesPrompts = takesPrompts
         self.takesTokens = takesTokens
         self.takesSuffix = takesSuffix
@@ -151,11 +155,11 @@ package struct UpstreamFields: Sendable {
 
     private static let shimmy = UpstreamFields(
         UpstreamField.allCases, stops: 4, enforcesTools: true, enforcesCalls: true, reasoningField: "reasoning_content", takesDeveloper: true,
-        continuation: ["continue_final_message": true], takesPrompts: true, takesTokens: true, takesSuffix: true)
+        continuation: ["continue_final_message": true], outputMedia: [.chat, .responses], takesPrompts: true, takesTokens: true, takesSuffix: true)
 
     private static let openAI = UpstreamFields(
         common + [.bias, .choices, .prediction, .parallelCalls, .toolChoice, .effort], schema: .strictResponseFormat, stops: 4, enforcesTools: true,
-        separatesReasoning: false, takesDeveloper: true, takesPrompts: true, takesTokens: true, takesSuffix: true)
+        separatesReasoning: false, takesDeveloper: true, outputMedia: [.responses], takesPrompts: true, takesTokens: true, takesSuffix: true)
 
     /// The fields of a server of the kind `openai` at a host that is not OpenAI's or Azure's, such as llama-cpp-python or LocalAI.
     private static let compatible = UpstreamFields(
@@ -167,5 +171,5 @@ package struct UpstreamFields: Sendable {
         renamed: [
             .parallelCalls: "tool_choice.disable_parallel_tool_use", .effort: "thinking", .reasoningBudget: "thinking.budget_tokens",
             .user: "metadata.user_id",
-        ], schema: .outputConfig, enforcesTools: true, continuation: [:])
+        ], schema: .outputConfig, enforcesTools: true, continuation: [:], outputMedia: [.messages])
 }

@@ -1,4 +1,7 @@
-/// What each kind of upstream honours of a request, and what this server does for it. It is made of the tables that translate requests.
+import ShimmyChat
+
+/// The fields of a request that each kind of upstream honours, and the work that this server does itself. It is made of the tables that translate
+/// requests.
 package enum UpstreamMatrix {
     /// A table with a column for each kind.
     package struct Section: Sendable {
@@ -75,7 +78,7 @@ package enum UpstreamMatrix {
         (
             "reasoning of the answer",
             { column in
-                column.dialect == .messages || column.fields.separatesReasoning ? "told apart by the upstream" : "told apart here by its tags"
+                column.dialect == .messages || column.fields.separatesReasoning ? "separated by the upstream" : "separated here by its tags"
             }
         ), ("reasoning of earlier answers", { $0.fields.reasoningField == nil ? "left out" : "passed on" }),
         (
@@ -85,8 +88,13 @@ package enum UpstreamMatrix {
                 return column.fields.takesDeveloper ? "passed on" : "passed on as role `system`"
             }
         ), ("the start of an answer to continue", { $0.fields.continuation == nil ? "refused" : "passed on" }),
+        ("images of users", { "passed on as `\(imageNames[$0.dialect] ?? "")`" }),
+        ("audio of users", { $0.dialect == .messages ? "refused" : "passed on as `input_audio`" }),
+        ("images in outputs of tools", { $0.fields.outputMedia.contains($0.dialect) ? "passed on" : "passed on in the user's next message" }),
         ("`usage`", { $0.kind.tokenizes ? "passed on; if absent, counted with its tokenizer" : "passed on; if absent, estimated" }),
     ]
+
+    private static let imageNames: [UpstreamDialect: String] = [.chat: "image_url", .responses: "input_image", .messages: "image"]
 
     private static func schema(_ column: Column) -> String {
         switch column.fields.schema {
@@ -106,18 +114,20 @@ package enum UpstreamMatrix {
         func text(_ name: String, _ yes: String, _ no: String, _ property: (UpstreamFields) -> Bool) -> Row {
             row(name) { kind in kind.takesTexts ? property(UpstreamFields.of(kind)) ? yes : no : "refused" }
         }
-        return Section(
-            title: "Other requests", kinds: kinds,
-            rows: [
-                row("text completions") { $0.takesTexts ? "passed on" : "refused" },
-                text("several prompts", "passed on", "done here, a request for each", \.takesPrompts),
-                text("prompts of tokens", "passed on", "refused", \.takesTokens), text("`suffix`", "passed on", "refused", \.takesSuffix),
-                text("`echo` with `logprobs`", "refused", "refused") { _ in false },
-                row("embeddings") { $0.embeds ? "passed on" : "refused" }, row("rerank") { $0.ranks ? "passed on" : "refused" },
-                row("tokens of a text") { $0.tokenizes ? "passed on" : "refused" },
-                row("prompt of a conversation") { $0.rendersPrompts ? "passed on" : "refused" },
-                row("dialects") { kind in kind.dialects.map { "`\($0.rawValue)`" }.joined(separator: ", ") },
-            ])
+        let media = MediaRequest.Endpoint.allCases.map { endpoint in
+            row("`\(endpoint.rawValue)`") { $0.makesMedia ? "passed on if the server has the route" : "refused" }
+        }
+        let dialects = row("dialects") { kind in kind.dialects.map { "`\($0.rawValue)`" }.joined(separator: ", ") }
+        let rows = [
+            row("text completions") { $0.takesTexts ? "passed on" : "refused" },
+            text("several prompts", "passed on", "done here, a request for each", \.takesPrompts),
+            text("prompts of tokens", "passed on", "refused", \.takesTokens), text("`suffix`", "passed on", "refused", \.takesSuffix),
+            text("`echo` with `logprobs`", "refused", "refused") { _ in false },
+            row("embeddings") { $0.embeds ? "passed on" : "refused" }, row("rerank") { $0.ranks ? "passed on" : "refused" },
+            row("tokens of a text") { $0.tokenizes ? "passed on" : "refused" },
+            row("prompt of a conversation") { $0.rendersPrompts ? "passed on" : "refused" },
+        ]
+        return Section(title: "Other requests", kinds: kinds, rows: rows + media + [dialects])
     }
 
     // MARK: Texts
@@ -133,6 +143,8 @@ package enum UpstreamMatrix {
             "- Enforced: the upstream makes sure that the answer has the form.",
             "- Done here, checked here: this server does it. An answer that fails a check is requested once more if no part of it was passed on.",
             "  After that, the header `x-shimmy-unfit` and the log name the parts without the form.",
+            "- Images and audio: if the upstream says that its model does not read them, they are refused here, and images in outputs of tools are replaced",
+            "  by a text.",
             "- `openai` is OpenAI's API, also at Azure. Other hosts with this kind [get less](fleet.md#what-each-kind-honours).",
         ]
         for section in sections {

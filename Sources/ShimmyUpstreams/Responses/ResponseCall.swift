@@ -13,7 +13,7 @@ package struct ResponseCall {
     private var report = AnswerReport()
     private var form = AnswerForm()
 
-    /// Returns the call. Throws `UpstreamFailure` if the upstream cannot do what the request needs.
+    /// Returns the call. Throws `UpstreamFailure` if the upstream cannot serve the request.
     /// - maximumTokens: the max number of tokens of each answer; nil for no limit.
     package static func make(
         _ request: ChatRequest, model: String, maximumTokens: Int?, kind: UpstreamKind, settings: UpstreamSettings, user: String?
@@ -39,7 +39,8 @@ package struct ResponseCall {
     private mutating func writeConversation() throws(UpstreamFailure) {
         let conversation = request.conversation
         if !request.preceding.isEmpty { throw .unsupported(settings.name, field: "context", kind) }
-        let messages = try ChatCall.messages(conversation, settings.name, &report)
+        let movesMedia = !fields.outputMedia.contains(.responses)
+        let messages = try ChatCall.messages(conversation, settings.name, &report, movesMedia: movesMedia)
         writer.set("input", .array(messages.flatMap(items)))
         guard conversation.continuation != .no else { return }
         let field = conversation.continuation == .nothing ? "add_generation_prompt" : "continue_final_message"
@@ -63,7 +64,8 @@ package struct ResponseCall {
             if !text.isEmpty { items.append(["type": "message", "role": "assistant", "content": .string(text)]) }
             return items + (message.toolCalls?.arrayValue ?? []).map(Self.call)
         case .tool, .function:
-            return [["type": "function_call_output", "call_id": .string(message.toolCallID ?? ""), "output": .string(text)]]
+            let output = message.media.isEmpty ? .string(text) : JSON.array((message.content ?? []).map(Self.part))
+            return [["type": "function_call_output", "call_id": .string(message.toolCallID ?? ""), "output": output]]
         }
     }
 
@@ -89,7 +91,7 @@ package struct ResponseCall {
 
     private mutating func writeTools() {
         let conversation = request.conversation
-        if !fields.enforcesCalls { form = AnswerForm(callsOf: conversation) }
+        form = AnswerForm(callsOf: conversation, kind, fields)
         let choice = conversation.toolChoice
         let tools = conversation.tools.filter { tool in choice.names?.contains(tool.name) ?? true }
         guard !tools.isEmpty, choice.mode != .none || fields.name(.toolChoice) != nil else { return }
@@ -117,6 +119,7 @@ package struct ResponseCall {
         if let grammar = request.grammar {
             guard fields.name(.grammar) != nil else { throw .unsupported(settings.name, field: request.grammarField, kind) }
             writer.set(.grammar, .string(grammar))
+            form.hold(to: grammar, hasStops: !request.stops.isEmpty, kind)
         }
         guard let schema = request.conversation.responseSchema else { return }
         let isStrict = request.conversation.isResponseStrict
@@ -153,14 +156,14 @@ package struct ResponseCall {
         let conversation = request.conversation
         var arguments = conversation.templateArguments
         let effort = conversation.thinks == false ? "none" : arguments["reasoning_effort"]?.stringValue
-        // vLLM has no word for no reasoning.
+        // vLLM has no value that turns reasoning off.
         if let effort, kind != .vllm || effort != "none" {
             // Summaries need permission at OpenAI, and other servers send the reasoning itself.
             writer.set("reasoning", ["effort": .string(effort)])
         }
         for name in ["reasoning_effort", "enable_thinking"] { arguments[name] = nil }
         writer.set(.templateArguments, .object(arguments), if: !arguments.isEmpty)
-        if let budget = request.thinkingBudget, conversation.reasoningFields.contains(UpstreamField.reasoningBudget.rawValue) {
+        if let budget = request.thinkingBudget, conversation.namesBudget {
             writer.set(.reasoningBudget, .int(budget))
         }
     }

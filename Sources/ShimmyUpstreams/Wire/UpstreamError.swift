@@ -71,7 +71,7 @@ extension UpstreamFailure {
         let status = error.status ?? statuses[type] ?? 500
         switch status {
         case 401, 403: self.init(upstream, .unauthorized, "it does not accept the key of its configuration")
-        case 429, 503, 529: self.init(upstream, .busy(retryAfter: nil), message)
+        case 429, 503, 529: self.init(upstream, .busy(status: status == 429 ? 429 : 503, retryAfter: nil), message)
         case 400..<500: self.init(upstream, .refused(status: status, param: error.param, code: error.code), message)
         default: self.init(upstream, .failed(status: (500..<600).contains(status) ? status : 500), message)
         }

@@ -67,7 +67,8 @@ extension UpstreamFailure {
         case 401, 403: self.init(upstream, .unauthorized, "it does not accept the key of its configuration (status \(status))")
         case 408, 504: self.init(upstream, .timedOut, "it answered with status \(status)\(said)")
         case 429, 503, 529:
-            self.init(upstream, .busy(retryAfter: Self.secondsToWait(headers)), "it is busy (status \(status))\(said)")
+            let reason = Reason.busy(status: status == 429 ? 429 : 503, retryAfter: Self.secondsToWait(headers))
+            self.init(upstream, reason, "it is busy (status \(status))\(said)")
         case 400..<500:
             self.init(
                 upstream, .refused(status: status, param: error.param, code: error.code),

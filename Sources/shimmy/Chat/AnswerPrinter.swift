@@ -12,7 +12,7 @@ struct AnswerPrinter {
         var hidesThinking: Bool
     }
 
-    private enum Part { case nothing, thought, content }
+    private enum Part { case nothing, reasoning, content }
 
     private let style: Style
     private var last = Part.nothing
@@ -23,10 +23,10 @@ struct AnswerPrinter {
     /// Returns the text to print for an event of the answer.
     mutating func text(for event: ChatEvent) -> String {
         switch event {
-        case .thought(let text):
+        case .reasoning(let text):
             // A program that reads the output expects the answer alone.
             guard style.isTerminal, !style.hidesThinking else { return "" }
-            return begin(.thought) + safe(text)
+            return begin(.reasoning) + safe(text)
         case .content(let text): return begin(.content) + safe(text)
         case .call, .waiting, .finished, .usage: return ""
         }
@@ -35,7 +35,7 @@ struct AnswerPrinter {
     /// Returns the text to print after the answer.
     mutating func end() -> String {
         defer { (last, wrap) = (.nothing, WordWrap()) }
-        return (last == .thought && style.hasColours ? Colour.reset : "") + "\n"
+        return (last == .reasoning && style.hasColours ? Colour.reset : "") + "\n"
     }
 
     private mutating func begin(_ part: Part) -> String {
@@ -43,8 +43,8 @@ struct AnswerPrinter {
         // A new part begins on a new line.
         if last != part { wrap = WordWrap() }
         switch (last, part) {
-        case (.nothing, .thought): return style.hasColours ? Colour.dim : "(thinking)\n"
-        case (.thought, .content): return (style.hasColours ? Colour.reset : "\n(answer)") + "\n"
+        case (.nothing, .reasoning): return style.hasColours ? Colour.dim : "(thinking)\n"
+        case (.reasoning, .content): return (style.hasColours ? Colour.reset : "\n(answer)") + "\n"
         default: return ""
         }
     }

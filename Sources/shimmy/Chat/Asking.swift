@@ -10,7 +10,7 @@ struct Asking {
 
     struct Outcome {
         var text = ""
-        var thought = ""
+        var reasoning = ""
         var calls: [ToolCall] = []
         var reason: String?
         var times: ChatTimes?
@@ -43,7 +43,7 @@ struct Asking {
                 if case .waiting = event {} else { status.clear() }
                 if prints { Console.print(printer.text(for: event), terminator: "") }
                 switch event {
-                case .thought(let text): outcome.thought += text
+                case .reasoning(let text): outcome.reasoning += text
                 case .content(let text): outcome.text += text
                 case .call(let part): ToolCall.add(part, to: &outcome.calls)
                 case .waiting(let what):

@@ -17,6 +17,9 @@ protocol ChatPeer: Sendable {
     /// Returns the sampling parameters that the model's makers recommend, as request fields. They apply if the user sets no others.
     func sampling(_ model: String) async -> JSONObject
 
+    /// Returns whether the model reads images in messages.
+    func readsImages(_ model: String) async throws -> Bool
+
     /// Returns the model's chat template.
     func template(_ model: String) async throws -> String
 }
@@ -43,6 +46,11 @@ struct ServerPeer: ChatPeer {
     func sampling(_ model: String) async -> JSONObject {
         let description = try? await client.get("/v1/models/\(ServerClient.encoded(model))")
         return description?["shimmy"]?["sampling"]?.objectValue ?? [:]
+    }
+
+    func readsImages(_ model: String) async throws -> Bool {
+        let description = try await client.get("/v1/models/\(ServerClient.encoded(model))")
+        return description["shimmy"]?["capabilities"]?.arrayValue?.contains("vision") ?? false
     }
 
     func template(_ model: String) async throws -> String {

@@ -50,6 +50,8 @@ struct LocalPeer: ChatPeer {
 
     func sampling(_ model: String) async -> JSONObject { service.presets(record).adding(recommended: record.sampling) }
 
+    func readsImages(_ model: String) async throws -> Bool { false }
+
     func template(_ model: String) async throws -> String { try await backend().tokenizer.facts.template }
 
     private func backend() async throws -> Backend {

@@ -97,10 +97,10 @@ struct PullConsent {
     let isGiven: Bool
 
     /// Returns whether the name can be a model of the hub, and consent is given or the user can be asked.
-    func mayPull(_ model: String) -> Bool { (try? HubAddress(model)) != nil && (isGiven || Prompt.isPossible) }
+    func mayPull(_ model: String) -> Bool { (try? HubAddress(model)) != nil && (isGiven || Confirmation.isPossible) }
 
     func ask(_ question: String) throws {
-        if !isGiven, !Prompt.yes(question, isDefault: true) { throw ExitStatus.modelNotFound }
+        if !isGiven, !Confirmation.yes(question, isDefault: true) { throw ExitStatus.modelNotFound }
     }
 }
 

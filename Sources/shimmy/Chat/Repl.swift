@@ -83,7 +83,7 @@ struct Repl {
         switch command {
         case .message(let text): try await ask(text)
         case .copy: copy()
-        case .image: note("Models take only text at present, so images cannot be sent.")
+        case .image(let file): await attach(file)
         case .tools(let file): setTools(file)
         case .clear:
             session.clear()
@@ -164,6 +164,26 @@ struct Repl {
         note("The answer was sent to the terminal's clipboard. Some terminals allow this only by a setting.")
     }
 
+    /// Adds an image to the next message, if the model reads images.
+    private mutating func attach(_ file: String) async {
+        let model = session.model
+        let work = Task { [peer] in try await peer.readsImages(model) }
+        interrupts.set { work.cancel() }
+        defer { interrupts.set(nil) }
+        do {
+            guard try await work.value else { return note("\(model) cannot read images.") }
+            try session.attach(ImageFile(file: file))
+            let count = session.images.count
+            note("The next message has \(count == 1 ? "1 image" : "\(count) images").")
+        } catch is CancellationError {
+            note("Stopped.")
+        } catch let error as ClientError {
+            Console.error(error.forPeople)
+        } catch {
+            note("\(error).")
+        }
+    }
+
     private mutating func setTools(_ file: String) {
         switch file {
         case "":
@@ -201,12 +221,17 @@ struct Repl {
                 note(value ? "Answers are JSON objects." : "Answers are unconstrained text.")
             case .showParameters: showParameters()
             case .showSystem: show(session.system.map { [$0] } ?? [], orElse: "There is no system message.")
-            case .showMessages: show(session.messages.map { "\($0.role.rawValue): \($0.content)" }, orElse: "There are no messages yet.")
+            case .showMessages: show(session.messages.map(Self.line), orElse: "There are no messages yet.")
             default: break
             }
         } catch {
             note("\(error).")
         }
+    }
+
+    private static func line(_ message: ChatSession.Message) -> String {
+        let images = message.images.isEmpty ? "" : message.images.count == 1 ? " (1 image)" : " (\(message.images.count) images)"
+        return "\(message.role.rawValue): \(message.content)\(images)"
     }
 
     private func showParameters() {

@@ -50,8 +50,8 @@ struct RestoreCommand: AsyncParsableCommand {
     func run() async throws {
         try StorageCommand.reportingErrors {
             if !yes, let current = Self.current {
-                guard Prompt.isPossible else { throw ValidationError("Standard input is not a terminal; pass --yes to replace \(current).") }
-                guard Prompt.yes("Replace \(current) of \(StorageOptions.directory)?", isDefault: false) else { throw ExitStatus.failure }
+                guard Confirmation.isPossible else { throw ValidationError("Standard input is not a terminal; pass --yes to replace \(current).") }
+                guard Confirmation.yes("Replace \(current) of \(StorageOptions.directory)?", isDefault: false) else { throw ExitStatus.failure }
             }
             try StorageBackup.restore(file, to: StorageOptions.directory, with: BackupCommand.companions)
             Console.print("The stored objects, keys and usage of \(file) are restored.")

@@ -6,7 +6,7 @@ import ShimmyUpstreams
 struct CompatCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "compat", abstract: "Print the support for each field of an API, with the test for it.",
-        discussion: "For upstreams, prints what each kind of upstream server honours.")
+        discussion: "For upstreams, prints the fields that each kind of upstream server honours.")
 
     @Argument(help: "openai, anthropic, ollama, llama-server, lmstudio or upstreams.")
     var subject = Subject.api(.openAI)

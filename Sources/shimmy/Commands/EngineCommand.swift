@@ -94,6 +94,8 @@ struct EngineCommand: AsyncParsableCommand, WorksWithoutConfiguration {
         do {
             let lease = try await models.acquire(record)
             ParentProcess.tell(.ready(EngineFacts(lease.backend, models.statuses.first?.memory ?? MemoryUse())))
+            let engine = lease.backend.engine
+            ParentProcess.report { engine.statistics }
         } catch ModelError.loadFailed(_, let reason) {
             fail(reason, order)
         } catch {

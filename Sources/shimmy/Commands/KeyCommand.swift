@@ -242,7 +242,7 @@ extension AccessKey {
 
 struct KeyUsageCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "usage", abstract: "Show what a key used by model and day, or the sums of all keys.",
+        commandName: "usage", abstract: "Show the usage of a key by model and day, or the sums of all keys.",
         discussion: "'shimmy usage' sums by other properties.")
 
     @OptionGroup var configuration: ConfigurationOptions

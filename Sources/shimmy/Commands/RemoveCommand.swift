@@ -59,8 +59,8 @@ struct RemoveCommand: AsyncParsableCommand {
     /// Removes a model that a client created on top of another one. Files that another model needs remain.
     private func removeCreated(_ record: ModelRecord, among all: [ModelRecord]) async throws {
         if !yes {
-            guard Prompt.isPossible else { throw ValidationError("Standard input is not a terminal; pass --yes to remove \(record.id).") }
-            guard Prompt.yes("Remove \(record.id), a model based on \(record.base ?? "another one")?", isDefault: false) else {
+            guard Confirmation.isPossible else { throw ValidationError("Standard input is not a terminal; pass --yes to remove \(record.id).") }
+            guard Confirmation.yes("Remove \(record.id), a model based on \(record.base ?? "another one")?", isDefault: false) else {
                 throw ExitStatus.failure
             }
         }
@@ -96,10 +96,12 @@ struct RemoveCommand: AsyncParsableCommand {
 
     private func ask(_ record: ModelRecord, _ removal: ModelRemoval) throws {
         if yes { return }
-        guard Prompt.isPossible else { throw ValidationError("Standard input is not a terminal; pass --yes to remove \(record.id).") }
+        guard Confirmation.isPossible else { throw ValidationError("Standard input is not a terminal; pass --yes to remove \(record.id).") }
         let folder = record.isFolder ? record.path : (record.path as NSString).deletingLastPathComponent
         let files = removal.files.count == 1 ? removal.files[0] : "\(removal.files.count) files in \(folder)"
-        guard Prompt.yes("Remove \(record.id), \(Console.size(removal.sizeBytes)): \(files)?", isDefault: false) else { throw ExitStatus.failure }
+        guard Confirmation.yes("Remove \(record.id), \(Console.size(removal.sizeBytes)): \(files)?", isDefault: false) else {
+            throw ExitStatus.failure
+        }
     }
 
     /// Has a server on this machine unload the model. Servers on other machines have their own files.

@@ -102,7 +102,7 @@ struct RunCommand: AsyncParsableCommand {
 
     private static func json(_ outcome: Asking.Outcome, model: String) -> JSON {
         [
-            "model": .string(model), "content": .string(outcome.text), "reasoning": .string(outcome.thought),
+            "model": .string(model), "content": .string(outcome.text), "reasoning": .string(outcome.reasoning),
             "finish_reason": outcome.reason.map(JSON.string) ?? .null, "statistics": outcome.times?.json ?? .null,
         ]
     }

@@ -144,14 +144,10 @@ struct ServeCommand: AsyncParsableCommand {
         // A store that cannot be opened is logged; it is opened again on first use.
         try? await store?.ready()
         configuration.metrics.takeLibraries()
-        let observer = AnswerObservers([AnswerLog(), AnswerMetrics(configuration.metrics), AnswerTraces(), AnswerHistory(configuration.history)])
         models.isPreloading = true
-        let presets = ModelBook.presets(overContext: maxTokensOverContext?.rawValue)
-        let service = InferenceService(
-            models: models, presets: presets, store: store, observer: observer, logger: logger, accounts: configuration.accounts
-        ) { [access = configuration.access] in access.owner(ofStorage: $0) }
         let server = ShimmyServer(
-            configuration: configuration, service: service, hub: .standard(memory: try memory.budget), library: OwnModels(),
+            configuration: configuration, service: service(models, store, configuration, logger), hub: .standard(memory: try memory.budget),
+            library: OwnModels(),
             contextLength: { planner.plannedContextLength($0, settings(for: $0)) },
             tokenizer: { try await planner.tokenizer(of: $0) }, logger: logger
         ) { address in
@@ -221,6 +217,14 @@ struct ServeCommand: AsyncParsableCommand {
         if let seconds = requestSeconds ?? environment.integer(.requestSeconds) { configuration.limits.requestTime = .seconds(seconds) }
         if let seconds = loadSilence ?? environment.integer(.loadSilence) { configuration.loadSilence = .seconds(max(0, seconds)) }
         return configuration
+    }
+
+    private func service(_ models: ModelManager, _ store: Store?, _ configuration: ServerConfiguration, _ logger: Logger) -> InferenceService {
+        let observer = AnswerObservers([AnswerLog(), AnswerMetrics(configuration.metrics), AnswerTraces(), AnswerHistory(configuration.history)])
+        let presets = ModelBook.presets(overContext: maxTokensOverContext?.rawValue)
+        return InferenceService(
+            models: models, presets: presets, store: store, observer: observer, logger: logger, accounts: configuration.accounts
+        ) { [access = configuration.access] in access.owner(ofStorage: $0) }
     }
 
     /// Starts the fleet of upstream servers, and waits a moment for their models.

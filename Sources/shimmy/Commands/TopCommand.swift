@@ -122,7 +122,7 @@ private struct TopView {
 }
 
 extension EngineSnapshot {
-    /// Reads an event of `GET /admin/events`. What is missing or has another form is left out.
+    /// Reads an event of `GET /admin/events`. Values that are missing or have another form are left out.
     init(_ event: JSON, server: String) {
         self.init(time: event["time"]?.doubleValue ?? 0)
         let engine = event["engine"]

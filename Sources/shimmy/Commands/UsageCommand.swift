@@ -7,7 +7,7 @@ import ShimmyServer
 
 struct UsageCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "usage", abstract: "Show what clients used: requests, tokens and computing time.",
+        commandName: "usage", abstract: "Show the usage of clients: requests, tokens and computing time.",
         discussion: "The days are those of UTC. A running server with the same data directory writes its usage about once a second.")
 
     enum Property: String, ExpressibleByArgument, CaseIterable { case key, user, model, endpoint, day }

@@ -86,7 +86,7 @@ struct ConnectOptions: ParsableArguments {
         }
     }
 
-    /// Returns a model with what the server reports about its context.
+    /// Returns a model with the context lengths that the server reports.
     private func found(_ name: String, _ description: JSON, at server: ServerClient) async -> FoundModel {
         guard let context = description["shimmy"]?["context_length"]?.intValue else { return FoundModel(name: name) }
         // Another server, or an older one, may not have this route.

@@ -8,18 +8,34 @@ struct CommandTree {
 
     init(_ root: any ParsableCommand.Type) { self.root = root }
 
-    /// Returns the error message for a command that does not exist; nil if the arguments name a command.
+    /// Returns the arguments with the word `help` in front of the commands, where the parser expects it: `help key create` for `key help create`.
     /// - arguments: the arguments of the program, without its name.
+    func withHelpFirst(_ arguments: [String]) -> [String] {
+        var (words, command, path) = (arguments[...], root, [String]())
+        while let word = words.first, !command.configuration.subcommands.isEmpty {
+            if word != "help" {
+                guard let next = Self.subcommand(word, of: command) else { break }
+                command = next
+                path.append(word)
+            }
+            words.removeFirst()
+        }
+        if path.count + words.count < arguments.count { path.insert("help", at: 0) }
+        return path + words
+    }
+
+    /// Returns the error message for a command that does not exist; nil if the arguments name a command.
+    /// - arguments: what `withHelpFirst` returns.
     func problem(_ arguments: [String]) -> String? {
         var (words, command, path) = (arguments[...], root, [Self.name(root)])
         if words.first == "help" { words = words.dropFirst() }
         while let word = words.popFirst(), !word.hasPrefix("-"), !command.configuration.subcommands.isEmpty {
-            let commands = command.configuration.subcommands
-            guard let next = commands.first(where: { Self.names($0).contains(word) }) else {
-                // The default subcommands have options, but no arguments.
-                if word == "help" { return nil }
-                let names = commands.filter { $0.configuration.shouldDisplay }.map { Self.name($0) }
-                return "there is no command '\((path + [word]).joined(separator: " "))'." + KeywordSuggestion.text(for: word, among: names)
+            // The default subcommands have options, but no arguments.
+            guard let next = Self.subcommand(word, of: command) else {
+                let group = path.joined(separator: " ")
+                let names = command.configuration.subcommands.filter { $0.configuration.shouldDisplay }.map { Self.name($0) }
+                let suggestion = KeywordSuggestion.text(for: word, among: names)
+                return "there is no command '\(group) \(word)'.\(suggestion) '\(group) --help' lists the commands."
             }
             command = next
             path.append(Self.name(next))
@@ -37,6 +53,10 @@ struct CommandTree {
             return nil
         }
         return words(root)?.joined(separator: " ")
+    }
+
+    private static func subcommand(_ word: String, of command: any ParsableCommand.Type) -> (any ParsableCommand.Type)? {
+        command.configuration.subcommands.first { names($0).contains(word) }
     }
 
     private static func name(_ command: any ParsableCommand.Type) -> String { command.configuration.commandName ?? "" }

@@ -24,7 +24,7 @@ struct Conversions: Sendable {
     func path(of record: ModelRecord) -> String {
         let files = record.shards + FolderConverter.describingFiles.map { "\(record.path)/\($0)" }
         let stamps = files.map { "\(($0 as NSString).lastPathComponent) \(FileStamp(path: $0)?.text ?? "-")" }
-        return "\(directory)/\(Self.beginning(record))\(ShortHash.of([Self.version] + stamps)).gguf"
+        return "\(directory)/\(Self.beginning(record))\(Self.hash([Self.version] + stamps)).gguf"
     }
 
     /// Returns the path of the GGUF file for a folder, converting the folder on first use and after a change. Concurrent callers that need the same
@@ -61,7 +61,9 @@ struct Conversions: Sendable {
 
     /// Returns the common prefix of the names of all files that a folder was converted to. A variant uses the name of its base, since both have the
     /// same weights.
-    private static func beginning(_ record: ModelRecord) -> String { "\(plainName(record))-\(ShortHash.of([record.path]))-" }
+    private static func beginning(_ record: ModelRecord) -> String { "\(plainName(record))-\(hash([record.path]))-" }
+
+    private static func hash(_ facts: [String]) -> String { String(FNVHash.of(facts), radix: 16) }
 
     private static func plainName(_ record: ModelRecord) -> String {
         String((record.base ?? record.id).map { $0.isLetter || $0.isNumber || "-_.".contains($0) ? $0 : "_" })

@@ -114,7 +114,7 @@ struct LiveConfiguration: Sendable {
         }
     }
 
-    /// Logs the keys of the configuration file whose names keys of the data directory have.
+    /// Logs the names that keys of the configuration file share with keys of the data directory.
     private static func logKeyProblems(_ access: ServerAccess, _ logger: Logger) async {
         guard let book = access.book else { return }
         for name in await ConfiguredKeys.sharedNames(with: book) {

@@ -201,7 +201,7 @@ struct ModelLoader: Sendable {
             "\(contextLength)",
         ]
         for adapter in adapters { facts += [adapter.name, "\(adapter.scale)", PrefixDirectory.content(of: adapter.path)] }
-        return "fp_" + ShortHash.of(facts)
+        return "fp_" + String(FNVHash.of(facts), radix: 16)
     }
 }
 

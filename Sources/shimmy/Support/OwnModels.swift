@@ -150,7 +150,7 @@ struct OwnModels: ModelLibrary {
         }
     }
 
-    /// Makes aliases of a model that is about to be removed models of their own.
+    /// Turns the aliases of a model that is about to be removed into models of their own.
     private func replace(_ names: [String], by model: CreatedModel) throws {
         for name in names {
             var model = model
@@ -201,7 +201,7 @@ struct OwnModels: ModelLibrary {
         }
     }
 
-    /// Removes what processes that were killed left behind. Called before a server starts.
+    /// Removes the files that killed processes left behind. Called before a server starts.
     func clean() async {
         try? await onDisk {
             aliases.clean()

@@ -49,7 +49,7 @@ struct OwnWeights {
         return name
     }
 
-    /// Removes the weights that no created model needs, and what unfinished copies left behind.
+    /// Removes the weights that no created model needs, and the files of unfinished copies.
     private func removeUnneeded() {
         // If the file of the created models is damaged, it is unknown which weights they need.
         guard let needed = try? created.bases() else { return }

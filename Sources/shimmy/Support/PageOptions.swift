@@ -4,7 +4,7 @@ import ShimmyConfiguration
 import ShimmyServer
 import ShimmyService
 
-/// The options about the page for browsers, and about what it can show.
+/// The options about the page for browsers and its content.
 struct PageOptions: ParsableArguments {
     @Flag(help: .setting(.noUI))
     var noUi = false

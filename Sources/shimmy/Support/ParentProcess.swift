@@ -1,6 +1,7 @@
 import Foundation
 import ShimmyEngine
 import ShimmyIsolation
+import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -13,6 +14,8 @@ import ShimmyIsolation
 enum ParentProcess {
     /// Seconds after the end of the server in which this process must end.
     private static let patience: UInt32 = 5
+    /// Held while a report is written, so that reports of two threads do not mix.
+    private static let output = Mutex(())
 
     /// Reads the order from the standard input, without the bytes after it; nil if there is none.
     static func order() async throws -> EngineOrder? {
@@ -42,7 +45,21 @@ enum ParentProcess {
     }
 
     /// Writes a report to the standard output.
-    static func tell(_ report: EngineReport) { Console.print(String(decoding: report.line, as: UTF8.self), terminator: "") }
+    static func tell(_ report: EngineReport) {
+        let line = String(decoding: report.line, as: UTF8.self)
+        output.withLock { _ in Console.print(line, terminator: "") }
+    }
+
+    /// Reports statistics until this process ends, on a thread of its own.
+    static func report(_ statistics: @escaping @Sendable () -> EngineStatistics) {
+        Thread.detachNewThread {
+            var reports = StatisticsReports()
+            while true {
+                if let report = reports.next(statistics(), at: ProcessInfo.processInfo.systemUptime) { tell(report) }
+                Thread.sleep(forTimeInterval: StatisticsReports.interval)
+            }
+        }
+    }
 
     /// Reads bytes from the standard input. Returns their number; 0 at the end and after an error.
     private static func bytes(_ buffer: inout [UInt8]) -> Int {

@@ -19,7 +19,7 @@ enum PresetCheck {
         }
     }
 
-    /// Reports bases that no model on the disk has. A server does not refuse them, because a model may be added while it runs.
+    /// Reports bases that are not names of models on the disk. A server does not refuse them, because a model may be added while it runs.
     static func checkBases(_ file: inout ConfigurationFile) {
         guard file.problems.isEmpty, file.presets.contains(where: { $0.base != nil }) else { return }
         let environment = Environment(own: ProcessConfiguration.environment, file: file)

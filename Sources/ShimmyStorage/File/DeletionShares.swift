@@ -1,5 +1,5 @@
 /// Decides which owners lose records when the storage is full.
-package enum FairShare {
+package enum DeletionShares {
     /// Returns the number of bytes by which each owner's records are reduced. The owners with the highest usage end with equal shares, and
     /// the others keep their records. Owners that lose nothing are absent.
     /// - usage: bytes used by each owner.

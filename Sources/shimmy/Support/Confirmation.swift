@@ -1,7 +1,7 @@
 import Foundation
 
 /// Yes-or-no questions to the user at the terminal.
-enum Prompt {
+enum Confirmation {
     /// Whether the user can be asked: the question goes to standard error, the answer comes from standard input, and both are a terminal.
     static var isPossible: Bool { isatty(0) == 1 && isatty(2) == 1 }
 
