@@ -83,6 +83,16 @@ import Testing
         #expect(compiled.notes.isEmpty)
     }
 
+    /// Titles and types beside constants, as for enums with descriptions.
+    @Test(arguments: ["anyOf", "oneOf"]) func alternativesOfConstantsAreOneList(key: String) throws {
+        let members = (0..<1_100).map { number -> JSON in ["const": .string("v\(number)"), "title": "t", "type": "string"] }
+        let wrong: JSON = ["const": 5, "type": "string"]
+        let compiled = try SchemaTests.Compiled([.init(stringLiteral: key): .array(members + [["enum": ["v7", "w", "é", "e\u{301}"]], wrong])])
+        #expect(compiled.takes("v0") && compiled.takes("v1099") && compiled.takes("w") && compiled.takes("é") && compiled.takes("e\u{301}"))
+        #expect(compiled.takes("v7") == (key == "anyOf") && !compiled.takes("v1100") && !compiled.takes(5))
+        #expect(compiled.notes.isEmpty)
+    }
+
     /// Each alternative has a property of its own, as for enums of Rust.
     @Test func manyAlternativesWithTheirOwnPropertyCostLittle() throws {
         let members = (0..<600).map { number -> JSON in

@@ -34,9 +34,35 @@ extension SchemaCompiler {
         let part = flat[place]
         var rest = flat
         rest[place] = key == "if" ? part.withoutCondition : part.without(key)
+        if let values = try listedValues(part, key), !values.isEmpty {
+            return .schemas(rest + [part.derived(["enum": .array(values)], "\(key) values")])
+        }
         let found = try alternatives(part, key, rest)
         if let note = found.note { try pass(note) }
         return try combination(of: found.parts, key, rest, part, at: place)
+    }
+
+    /// Returns the values of alternatives that only list values, as one list: it needs no rule for each alternative. Nil if an alternative says more,
+    /// or if two of `oneOf` could list the same number, array or object.
+    private func listedValues(_ part: SchemaPart, _ key: String) throws(SchemaError) -> [JSON]? {
+        guard key == "anyOf" || key == "oneOf", let alternatives = part.schema[key]?.arrayValue, alternatives.count > 1 else { return nil }
+        var lists: [[JSON]] = []
+        for (index, alternative) in alternatives.enumerated() {
+            if index.isMultiple(of: 64) { try check(part.pointer) }
+            guard let object = alternative.objectValue, let inner = part.at(key, index) else { return nil }
+            let keys = object.keys.filter { !SchemaKeywords.isAnnotation($0) && $0 != "type" }
+            guard keys.count == 1, let list = keys[0] == "const" ? [object["const"] ?? .null] : object["enum"]?.arrayValue else { return nil }
+            var fitting: [JSON] = []
+            for value in list where try SchemaValidator(self).accepts(value, all: [inner], listedBy: inner, keys[0]) { fitting.append(value) }
+            lists.append(fitting)
+        }
+        if key == "anyOf" { return lists.flatMap(\.self) }
+        var counts: [[UInt8]: Int] = [:]
+        for value in lists.flatMap({ Set($0.map { $0.stringValue.map { Array<UInt8>($0.utf8) } }) }) {
+            guard let value else { return nil }
+            counts[value, default: 0] += 1
+        }
+        return lists.flatMap(\.self).filter { counts[Array<UInt8>(($0.stringValue ?? "").utf8)] == 1 }
     }
 
     /// Returns the values that fit one of `alternatives` and all of `rest`, which are the schemas without the keyword `key` of `part`.

@@ -284,7 +284,7 @@ final class SchemaCompiler {
 
     /// Returns the listed values that fit all other keywords.
     private func values(_ flat: [SchemaPart]) throws(SchemaError) -> Expression {
-        var texts: Set<String> = []
+        var texts: Set<[UInt8]> = []
         var values: [JSON] = []
         let listing = flat.first { $0.value("enum") != nil || $0.value("const") != nil }
         guard let listing else { return .choice([]) }
@@ -299,7 +299,7 @@ final class SchemaCompiler {
         let key = listing.value("const") == nil ? "enum" : "const"
         for (index, value) in listed.enumerated() {
             if index.isMultiple(of: 64) { try check(listing.pointer) }
-            guard texts.insert(value.canonicalText).inserted else { continue }
+            guard texts.insert(Array<UInt8>(value.canonicalText.utf8)).inserted else { continue }
             if try validator.accepts(value, all: flat, listedBy: listing, key) { values.append(value) }
         }
         return .choice(values.map { .literal($0.canonicalText) })
