@@ -88,7 +88,7 @@ def test_a_completion_of_llama_server_has_the_documented_shape(steady):
     assert times["predicted_n"] == 12 and all(times[name] > 0 for name in TIMES - {"cache_n"})
     settings = answer["generation_settings"]
     # What the model's makers recommend comes before llama-server's own default, 0.95.
-    assert settings["temperature"] == 0 and settings["n_predict"] == 12 and settings["n_ctx"] > 0 and settings["top_p"] == 0.9
+    assert settings["temperature"] == 0 and settings["n_predict"] == 12 and settings["n_ctx"] > 0 and settings["top_p"] == 0.5
     tokens = whole(complete(steady, return_tokens=True))["tokens"]
     assert steady.request("POST", "/detokenize", {"model": MODEL, "tokens": tokens}).json["content"] == answer["content"]
     reported = complete(steady, cache_prompt=False, id_slot=3, unheard_of=1)

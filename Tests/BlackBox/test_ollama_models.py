@@ -75,7 +75,7 @@ def test_show_has_what_clients_read(server):
     assert "tokenizer.chat_template" not in info and "general.name" not in info
     # Continue splits the lines, and looks for `.Suffix` in the template.
     parameters = [line.split(maxsplit=1) for line in told["parameters"].splitlines()]
-    assert ["num_ctx", "8192"] in parameters and ["temperature", "0.2"] in parameters and ["top_p", "0.9"] in parameters
+    assert ["num_ctx", "8192"] in parameters and ["temperature", "0.2"] in parameters and ["top_p", "0.5"] in parameters
     assert "{%" in told["template"] and ".Suffix" not in told["template"]
     assert told["license"] == "apache-2.0" and f"FROM {MODEL}" in told["modelfile"] and "verbose" not in told
     assert datetime.fromisoformat(told["modified_at"][:19] + "+00:00") == datetime.fromtimestamp(int(MODEL_FILE.stat().st_mtime), timezone.utc)
