@@ -1,11 +1,17 @@
 // Numbers and times as a person reads them.
 
-const language = navigator.language || "en"
+export const language = valid(navigator.language)
 const plain = new Intl.NumberFormat(language, { maximumFractionDigits: 1 })
 const whole = new Intl.NumberFormat(language, { maximumFractionDigits: 0 })
 const short = new Intl.NumberFormat(language, { notation: "compact", maximumFractionDigits: 1 })
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "long" })
 const dash = "–"
+
+/** Some browsers name the system's locale instead of a language, such as "C". */
+function valid(language) {
+  try { return Intl.getCanonicalLocales(language)[0] ?? "en" } catch { return "en" }
+}
+
 const known = value => typeof value === "number" && Number.isFinite(value)
 
 export const count = value => known(value) ? whole.format(value) : dash

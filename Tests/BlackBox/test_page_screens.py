@@ -47,6 +47,13 @@ def test_the_first_paint_is_early(browser, server):  # noqa: F811
     assert page - text < FIRST_PAINT, times
 
 
+@pytest.mark.parametrize("name", ["chat", "keys"])
+def test_a_locale_that_is_no_language(page, name):
+    """Some browsers give the locale of a system without languages, which is none of the languages of the web."""
+    page.add_init_script("Object.defineProperty(navigator, 'language', { get: () => 'C' })")
+    show(page, name)
+
+
 def test_files_keep_for_ever(page):
     """A second visit asks for the document alone, and for the API."""
     page.goto("/")

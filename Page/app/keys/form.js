@@ -1,6 +1,7 @@
 import { api } from "../api.js"
 import { copyButton } from "../copy.js"
 import { el } from "../dom.js"
+import { language } from "../format.js"
 
 const PATH = "v1/organization/admin_api_keys"
 export const limits = [
@@ -88,5 +89,5 @@ export function showKey(app, made, title) {
 /** Returns the limits of a key in words. */
 export function limitWords(key) {
   const own = key.shimmy ?? {}
-  return limits.map(([field, text]) => own.limits?.[field] > 0 && `at most ${new Intl.NumberFormat(navigator.language).format(own.limits[field])} ${text.toLowerCase()}`).filter(Boolean)
+  return limits.map(([field, text]) => own.limits?.[field] > 0 && `at most ${new Intl.NumberFormat(language).format(own.limits[field])} ${text.toLowerCase()}`).filter(Boolean)
 }

@@ -1,5 +1,5 @@
 import { el, fill } from "../dom.js"
-import { compact, count, day, percent, seconds } from "../format.js"
+import { compact, count, day, language, percent, seconds } from "../format.js"
 import { icon } from "../icons.js"
 import { settings } from "../storage.js"
 import { SERIES, dayTable, hue, stackedBars } from "./chart.js"
@@ -87,7 +87,7 @@ export class Report {
       const values = names.map(name => each.groups.has(name) ? of(each.groups.get(name)) : 0)
       if (rest > 0) values.push(Math.max(0, of(each.sums) - values.reduce((sum, value) => sum + value, 0)))
       const date = new Date(each.start * 1000)
-      return { label: day(new Date(each.start * 1000 + date.getTimezoneOffset() * 60000)), short: date.toLocaleDateString(navigator.language, { day: "numeric", month: "short", timeZone: "UTC" }), values, hues: values.map((_, index) => hue(index, series)) }
+      return { label: day(new Date(each.start * 1000 + date.getTimezoneOffset() * 60000)), short: date.toLocaleDateString(language, { day: "numeric", month: "short", timeZone: "UTC" }), values, hues: values.map((_, index) => hue(index, series)) }
     })
     const title = `${text} by ${groups[data.group].toLowerCase()} and day`
     const isOpen = this.body.querySelector("details.numbers")?.open ?? false
