@@ -1,6 +1,8 @@
 """The page for browsers, without a browser: its files, their sizes and their headers, and whose requests the server takes."""
 
+import base64
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -107,10 +109,11 @@ def test_the_page_is_small(server, files, first):
 
 
 def test_no_file_needs_what_the_policy_forbids(document, files):
-    for text in [document.body.decode(), *(text for path, (_, text) in files.items() if path.endswith(".html"))]:
-        assert not re.search(r"<style|\sstyle=|\son\w+=|<script>", text)
+    for path, text in {"": document.body.decode(), **{path: text for path, (_, text) in files.items() if path.endswith(".html")}}.items():
+        assert not re.search(r"<style|\sstyle=|\son\w+=", text)
+        assert "<script>" not in text or path.endswith("/app/sandbox.html")
     for path, (_, text) in files.items():
-        if path.endswith(".js") and not path.endswith("/app/sandbox.js"):
+        if path.endswith(".js"):
             for forbidden in (".innerHTML", "insertAdjacentHTML(", "document.write(", "eval(", "new Function("):
                 assert forbidden not in text, f"{path}: {forbidden}"
 
@@ -143,6 +146,8 @@ def test_the_sandbox_has_its_own_policy(server, files):
     policy = server.request("GET", f"/{sandbox}").headers["content-security-policy"]
     assert "sandbox allow-scripts" in policy and "default-src 'none'" in policy and "frame-ancestors 'self'" in policy
     assert "allow-same-origin" not in policy and "connect-src" not in policy
+    script = files[sandbox][1].partition("<script>")[2].partition("</script>")[0]
+    assert f"script-src 'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}' 'unsafe-eval';" in policy
     others = {path: server.request("HEAD", f"/{path}").headers["content-security-policy"] for path in files if path != sandbox}
     assert [path for path, policy in others.items() if "unsafe" in policy or "frame-ancestors 'none'" not in policy] == []
 

@@ -10,9 +10,14 @@ enum PagePolicy {
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
         + "font-src 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
-    /// The frame may compile text as code. It has an origin of its own, so that it can neither read the page nor connect to anything.
+    /// The SHA-256 hash of the script in the frame's document. A test compares them.
+    private static let frameScript = "sha256-005i8WSmwWtutrWWFYsKV9qNEeNDqu8TD3hvSAirEMM="
+
+    /// The frame may compile text as code. It has an origin of its own, so that it can neither read the page nor connect to anything. Its script is
+    /// named by its hash, because for WebKit `'self'` is the frame's own origin, from which nothing can be loaded.
     private static let frame =
-        "default-src 'none'; script-src 'self' 'unsafe-eval'; sandbox allow-scripts; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
+        "default-src 'none'; script-src '\(frameScript)' 'unsafe-eval'; sandbox allow-scripts; frame-ancestors 'self'; base-uri 'none'; "
+        + "form-action 'none'"
 
     static func headers(ofFile path: String) -> HTTPFields {
         [
