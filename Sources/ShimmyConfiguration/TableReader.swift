@@ -65,7 +65,7 @@ struct TableReader {
 
     /// Whether a key's value must not appear in a message, which the server logs.
     private static func isSecret(_ key: String) -> Bool {
-        ["api_key", "headers"].contains(key) || Settings.all.contains { $0.key == key && $0.isSecret }
+        key == "headers" || Settings.all.contains { $0.key == key && $0.isSecret }
     }
 
     private static func hidden(_ json: JSON) -> String {

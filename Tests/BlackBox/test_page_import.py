@@ -1,4 +1,4 @@
-"""Conversations as Markdown in the page: what the export has written is read again, and so is what people write."""
+"""Import of conversations from Markdown in the page: from the files of its own export, and from files that people write."""
 
 import pytest
 

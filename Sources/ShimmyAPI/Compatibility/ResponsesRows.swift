@@ -75,7 +75,7 @@ extension Compatibility {
                 "input",
                 .partial(
                     "a string or items; images and audio only for models of upstreams that read them; files are refused; in a tool's output, "
-                        + "a text replaces what the model does not read; empty only over a WebSocket with `generate: false`"), items),
+                        + "content that the model does not read is replaced by a text; empty only over a WebSocket with `generate: false`"), items),
             FieldRow("input[].type", .partial("all; items that a template cannot express, such as web searches, are kept and reported"), items),
             FieldRow("input[].namespace", .supported, "test_namespaces_of_tools"),
             FieldRow("input[].action", .supported, "callsOfShellsAndPatchesAreCalls"),
@@ -93,7 +93,8 @@ extension Compatibility {
             FieldRow("input[].content[].input_audio.data", .supported, seen),
             FieldRow("input[].content[].input_audio.format", .supported, seen),
             FieldRow(
-                "input[].output[].type", .partial("input_text and input_image; a text replaces and reports what the model does not read"), items),
+                "input[].output[].type",
+                .partial("input_text and input_image; if the model does not read images, they are replaced by a text and reported"), items),
             FieldRow("input[].output[].image_url", .partial("models of upstreams that read it; a text for others"), seenInOutputs),
             FieldRow("input[].output[].detail", .supported, seenInOutputs),
             FieldRow(

@@ -53,11 +53,10 @@ package struct Usage: Sendable, Equatable {
 
     /// The counts of everything that was computed, which an account is charged for.
     package var withRejected: Usage {
-        var sum = self
-        sum.promptTokens = promptTokens.saturated(adding: rejected.promptTokens)
-        sum.cachedPromptTokens = cachedPromptTokens.saturated(adding: rejected.cachedPromptTokens)
-        sum.completionTokens = completionTokens.saturated(adding: rejected.completionTokens)
-        sum.reasoningTokens = reasoningTokens.saturated(adding: rejected.reasoningTokens)
+        var (sum, all) = (self, rejected)
+        all.add(self)
+        (sum.promptTokens, sum.cachedPromptTokens) = (all.promptTokens, all.cachedPromptTokens)
+        (sum.completionTokens, sum.reasoningTokens) = (all.completionTokens, all.reasoningTokens)
         sum.rejected = Rejected()
         return sum
     }

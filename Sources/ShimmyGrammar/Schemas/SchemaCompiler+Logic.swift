@@ -46,23 +46,28 @@ extension SchemaCompiler {
     /// or if two of `oneOf` could list the same number, array or object.
     private func listedValues(_ part: SchemaPart, _ key: String) throws(SchemaError) -> [JSON]? {
         guard key == "anyOf" || key == "oneOf", let alternatives = part.schema[key]?.arrayValue, alternatives.count > 1 else { return nil }
+        let validator = SchemaValidator(self)
         var lists: [[JSON]] = []
         for (index, alternative) in alternatives.enumerated() {
             if index.isMultiple(of: 64) { try check(part.pointer) }
             guard let object = alternative.objectValue, let inner = part.at(key, index) else { return nil }
             let keys = object.keys.filter { !SchemaKeywords.isAnnotation($0) && $0 != "type" }
             guard keys.count == 1, let list = keys[0] == "const" ? [object["const"] ?? .null] : object["enum"]?.arrayValue else { return nil }
+            let type = inner.without(keys[0])
             var fitting: [JSON] = []
-            for value in list where try SchemaValidator(self).accepts(value, all: [inner], listedBy: inner, keys[0]) { fitting.append(value) }
+            for value in list where try validator.accepts(value, type) { fitting.append(value) }
             lists.append(fitting)
         }
-        if key == "anyOf" { return lists.flatMap(\.self) }
+        let values = lists.flatMap(\.self)
+        if key == "anyOf" { return values }
+        // The number of alternatives that list a text.
         var counts: [[UInt8]: Int] = [:]
-        for value in lists.flatMap({ Set($0.map { $0.stringValue.map { Array<UInt8>($0.utf8) } }) }) {
-            guard let value else { return nil }
-            counts[value, default: 0] += 1
+        for list in lists {
+            let texts = list.compactMap { $0.stringValue.map { Array<UInt8>($0.utf8) } }
+            if texts.count < list.count { return nil }
+            for text in Set(texts) { counts[text, default: 0] += 1 }
         }
-        return lists.flatMap(\.self).filter { counts[Array<UInt8>(($0.stringValue ?? "").utf8)] == 1 }
+        return values.filter { value in value.stringValue.map { counts[Array<UInt8>($0.utf8)] == 1 } ?? false }
     }
 
     /// Returns the values that fit one of `alternatives` and all of `rest`, which are the schemas without the keyword `key` of `part`.

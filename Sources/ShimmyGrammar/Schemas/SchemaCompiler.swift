@@ -284,10 +284,9 @@ final class SchemaCompiler {
 
     /// Returns the listed values that fit all other keywords.
     private func values(_ flat: [SchemaPart]) throws(SchemaError) -> Expression {
-        var texts: Set<[UInt8]> = []
-        var values: [JSON] = []
         let listing = flat.first { $0.value("enum") != nil || $0.value("const") != nil }
         guard let listing else { return .choice([]) }
+        let key = listing.value("const") == nil ? "enum" : "const"
         let listed: [JSON]
         if let value = listing.value("const") {
             listed = [value]
@@ -295,14 +294,30 @@ final class SchemaCompiler {
             guard let found = listing.schema["enum"]?.arrayValue else { throw listing.error("enum", "'enum' must be an array") }
             listed = found
         }
+        var others = flat.map { $0.id == listing.id ? $0.without(key) : $0 }
+        if others.count > 1 { others = try withoutUnevaluated(others, of: listed) }
         let validator = SchemaValidator(self)
-        let key = listing.value("const") == nil ? "enum" : "const"
+        var seen: Set<[UInt8]> = []
+        var texts: [String] = []
         for (index, value) in listed.enumerated() {
             if index.isMultiple(of: 64) { try check(listing.pointer) }
-            guard texts.insert(Array<UInt8>(value.canonicalText.utf8)).inserted else { continue }
-            if try validator.accepts(value, all: flat, listedBy: listing, key) { values.append(value) }
+            let text = value.canonicalText
+            guard seen.insert(Array<UInt8>(text.utf8)).inserted else { continue }
+            if try validator.accepts(value, all: others) { texts.append(text) }
         }
-        return .choice(values.map { .literal($0.canonicalText) })
+        return .choice(texts.map { .literal($0) })
+    }
+
+    /// Returns the schemas without the keywords for what no schema evaluates, because it is unknown which of several schemas such a one contains.
+    /// Reports those that can concern one of the values.
+    private func withoutUnevaluated(_ parts: [SchemaPart], of values: [JSON]) throws(SchemaError) -> [SchemaPart] {
+        let (hasObjects, hasArrays) = (values.contains { $0.objectValue != nil }, values.contains { $0.arrayValue != nil })
+        for part in parts {
+            for (key, concerns) in [("unevaluatedProperties", hasObjects), ("unevaluatedItems", hasArrays)] where concerns && part.value(key) != nil {
+                try pass(part.error(key, "'\(key)' cannot be enforced for listed values"))
+            }
+        }
+        return parts.map { $0.without("unevaluatedProperties", "unevaluatedItems") }
     }
 
     // MARK: Keywords

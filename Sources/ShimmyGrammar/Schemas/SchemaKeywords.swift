@@ -23,9 +23,6 @@ enum SchemaKeywords {
         "minimum": .number, "maximum": .number, "exclusiveMinimum": .number, "exclusiveMaximum": .number, "multipleOf": .number,
     ]
 
-    /// The keywords for the members and elements that no other keyword describes.
-    static let unevaluated = ["unevaluatedProperties", "unevaluatedItems"]
-
     /// Constraints that the compiler cannot enforce.
     static let unsupported: Set<String> = ["extends", "disallow", "divisibleBy", "minContains", "maxContains"]
 

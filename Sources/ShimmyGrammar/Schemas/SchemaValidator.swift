@@ -19,38 +19,18 @@ struct SchemaValidator {
         return true
     }
 
-    /// Returns whether a listed value fits all schemas.
-    /// - listing: one of the schemas, which lists the value.
-    /// - key: the schema's keyword that lists it.
-    func accepts(_ value: JSON, all parts: [SchemaPart], listedBy listing: SchemaPart, _ key: String) throws(SchemaError) -> Bool {
-        for part in parts {
-            var skipped: Set<String> = part.id == listing.id ? [key] : []
-            // Together with other schemas, it is unknown which of them the schema contains.
-            if parts.count > 1 {
-                for key in SchemaKeywords.unevaluated where part.value(key) != nil {
-                    try report(key, of: part, for: value)
-                    skipped.insert(key)
-                }
-            }
-            if try !accepts(value, part, 0, skipping: skipped) { return false }
-        }
-        return true
-    }
-
     func accepts(each values: [JSON], _ part: SchemaPart) throws(SchemaError) -> Bool {
         for value in values where try !accepts(value, part) { return false }
         return true
     }
 
     /// - depth: the nesting depth so far, limited by `maximumDepth`.
-    private func accepts(
-        _ value: JSON, _ part: SchemaPart, _ depth: Int, skipping skipped: Set<String> = []
-    ) throws(SchemaError) -> Bool {
+    private func accepts(_ value: JSON, _ part: SchemaPart, _ depth: Int) throws(SchemaError) -> Bool {
         if let allows = part.schema.boolValue { return allows }
         if depth > Self.maximumDepth { return true }
         try compiler.check(part.pointer)
         for (key, argument) in part.schema.objectValue ?? [:] {
-            if argument.isNull && key != "const" || skipped.contains(key) { continue }
+            if argument.isNull, key != "const" { continue }
             if try !accepts(value, key, argument, part, depth) { return false }
         }
         switch value {
@@ -135,7 +115,6 @@ struct SchemaValidator {
                 }
             }
             return true
-        case "unevaluatedProperties", "unevaluatedItems": return try acceptsUnevaluated(value, key, argument, part, depth)
         default: return true
         }
     }
@@ -145,39 +124,16 @@ struct SchemaValidator {
         "$ref", "$dynamicRef", "$recursiveRef", "allOf", "anyOf", "oneOf", "not", "if", "dependentSchemas", "dependencies",
     ]
 
-    private func acceptsUnevaluated(
-        _ value: JSON, _ key: String, _ argument: JSON, _ part: SchemaPart, _ depth: Int
-    ) throws(SchemaError) -> Bool {
-        if argument == true || compiler.references.ignoresSiblings { return true }
+    /// Returns the schema for members or elements that no other keyword of a part describes; nil if there is none, or if it is unknown which ones
+    /// they are, which is reported.
+    /// - key: `unevaluatedProperties` or `unevaluatedItems`.
+    private func unevaluated(_ key: String, _ part: SchemaPart) throws(SchemaError) -> SchemaPart? {
+        guard let argument = part.value(key), argument != true, !compiler.references.ignoresSiblings else { return nil }
         if Self.applicators.contains(where: { part.value($0) != nil }) {
-            try report(key, of: part, for: value)
-            return true
+            try compiler.pass(part.error(key, "'\(key)' cannot be enforced for listed values"))
+            return nil
         }
-        guard let rest = part.at(key) else { return true }
-        switch (key, value) {
-        case ("unevaluatedProperties", .object(let object)):
-            if part.value("additionalProperties") != nil { return true }
-            let patterns = try compiler.patternProperties(part)
-            for (name, member) in object where part.at("properties")?.at(name) == nil {
-                var isEvaluated = false
-                for (pattern, _) in patterns where try compiler.matches(name, pattern) { isEvaluated = true }
-                if isEvaluated { continue }
-                if try !accepts(member, rest, depth + 1) { return false }
-            }
-        case ("unevaluatedItems", .array(let elements)):
-            for (index, element) in elements.enumerated() where compiler.itemSchema(part, at: index) == nil {
-                if let contained = part.at("contains"), try accepts(element, contained, depth + 1) { continue }
-                if try !accepts(element, rest, depth + 1) { return false }
-            }
-        default: break
-        }
-        return true
-    }
-
-    /// Reports a keyword for what no schema evaluates, if it can concern the value.
-    private func report(_ key: String, of part: SchemaPart, for value: JSON) throws(SchemaError) {
-        let concerns = key == "unevaluatedItems" ? value.arrayValue != nil : value.objectValue != nil
-        if concerns { try compiler.pass(part.error(key, "'\(key)' cannot be enforced for listed values")) }
+        return part.at(key)
     }
 
     private func acceptsMembers(_ object: JSONObject, _ part: SchemaPart, _ depth: Int) throws(SchemaError) -> Bool {
@@ -186,7 +142,13 @@ struct SchemaValidator {
         for (name, value) in object {
             var schemas = [part.at("properties")?.at(name)].compactMap(\.self)
             for (pattern, schema) in patterns where try compiler.matches(name, pattern) { schemas.append(schema) }
-            if schemas.isEmpty, let others = part.at("additionalProperties") { schemas = [others] }
+            if schemas.isEmpty {
+                if let others = part.at("additionalProperties") {
+                    schemas = [others]
+                } else if let others = try unevaluated("unevaluatedProperties", part) {
+                    schemas = [others]
+                }
+            }
             if let names = part.at("propertyNames"), try !accepts(.string(name), names, depth + 1) { return false }
             for schema in schemas where try !accepts(value, schema, depth + 1) { return false }
         }
@@ -194,10 +156,16 @@ struct SchemaValidator {
     }
 
     private func acceptsElements(_ elements: [JSON], _ part: SchemaPart, _ depth: Int) throws(SchemaError) -> Bool {
+        let contained = part.at("contains")
         for (index, element) in elements.enumerated() {
-            if let schema = compiler.itemSchema(part, at: index), try !accepts(element, schema, depth + 1) { return false }
+            if let schema = compiler.itemSchema(part, at: index) {
+                if try !accepts(element, schema, depth + 1) { return false }
+            } else if let schema = try unevaluated("unevaluatedItems", part) {
+                if let contained, try accepts(element, contained, depth + 1) { continue }
+                if try !accepts(element, schema, depth + 1) { return false }
+            }
         }
-        guard let contained = part.at("contains") else { return true }
+        guard let contained else { return true }
         // Before draft 2019-09, there are no bounds for the count.
         let isBounded = !compiler.references.ignoresSiblings
         let least = isBounded ? part.schema["minContains"]?.doubleValue ?? 1 : 1
